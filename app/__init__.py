@@ -1,0 +1,1 @@
+"""The front door: web pages, REST API and command line. Imports no torch and nothing of worker/."""

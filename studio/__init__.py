@@ -1,0 +1,1 @@
+"""The house: what Tunesmith knows and remembers. Imports neither a web framework nor torch."""
