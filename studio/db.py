@@ -59,8 +59,9 @@ def reading() -> Iterator[Session]:
         yield session
 
 
-def lock_placement(session: Session) -> None:
+def lock_placement(session: Session | Connection) -> None:
     """One claimer at a time. SQLite's BEGIN IMMEDIATE already sees to it; PostgreSQL takes a lock that
     ends with the transaction (SKIP LOCKED instead went over quota 207 times in a measurement)."""
-    if session.get_bind().dialect.name == "postgresql":
+    dialect = session.dialect if isinstance(session, Connection) else session.get_bind().dialect
+    if dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})

@@ -5,6 +5,7 @@ Each field is an environment variable `TUNESMITH_<NAME>`, a line in `.env`, or a
 receives passwords. The defaults are a laptop: SQLite, an embedded broker, loopback only.
 """
 
+import hashlib
 import os
 import secrets
 import socket
@@ -23,10 +24,13 @@ class Settings(BaseSettings):
     data: Path = Field(Path("tunesmith-data"), description="The one folder with everything the studio keeps.")
     database: str = Field("", description="SQLAlchemy address; empty: SQLite inside the data folder.")
     broker: str = Field(
-        "", description="Celery broker address (redis://, amqp://); empty: an embedded Valkey started by `up`."
+        "",
+        description="Celery broker address (redis://, amqp://); empty: an embedded Valkey started by `up`.",
     )
 
-    host: str = Field("127.0.0.1", description="Where the web process listens; anything wider demands a login.")
+    host: str = Field(
+        "127.0.0.1", description="Where the web process listens; anything wider demands a login."
+    )
     port: int = Field(7870, ge=0, le=65535)
     allowed_hosts: str = Field("", description="Further Host names people may type, separated by commas.")
     secret: str = Field("", description="Signs login cookies; empty: made once and kept in the data folder.")
@@ -37,10 +41,13 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, description="OpenMP threads a trainer uses; 0: cores divided by slots.")
     standby: bool = Field(True, description="Keep one trainer that has already imported torch waiting.")
     drain: bool = Field(
-        True, description="When the worker is asked to stop, checkpoint its runs and put them back in the queue."
+        True,
+        description="When the worker is asked to stop, checkpoint its runs and put them back in the queue.",
     )
     look_every: float = Field(2.0, gt=0, description="Seconds between a worker's looks into the database.")
-    stale_after: float = Field(15.0, gt=0, description="Seconds without a heartbeat until a run counts as lost.")
+    stale_after: float = Field(
+        15.0, gt=0, description="Seconds without a heartbeat until a run counts as lost."
+    )
     stop_grace: float = Field(60.0, gt=0, description="Seconds a trainer has to save before it is killed.")
 
     max_upload: int = Field(20 * 2**30, description="Largest upload, in bytes.")
@@ -61,8 +68,6 @@ class Settings(BaseSettings):
         inside = self.folder / "broker" / "broker.sock"
         if len(os.fsencode(inside)) < 100:
             return inside
-        import hashlib
-
         name = hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
         return Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp")) / f"tunesmith-{name}.sock"
 
@@ -81,7 +86,9 @@ class Settings(BaseSettings):
     @property
     def host_names(self) -> set[str]:
         """Names a browser may put in its Host header."""
-        return LOOPBACK | {self.host} | {name.strip() for name in self.allowed_hosts.split(",") if name.strip()}
+        return (
+            LOOPBACK | {self.host} | {name.strip() for name in self.allowed_hosts.split(",") if name.strip()}
+        )
 
     @property
     def secret_key(self) -> str:
@@ -91,9 +98,10 @@ class Settings(BaseSettings):
         path = self.folder / "secret"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
+            fresh = path.with_suffix(f".{os.getpid()}")
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(32))
+            fresh.replace(path)
         return path.read_text()
 
 
