@@ -1,0 +1,244 @@
+"""The guide as data: `guide.json` loaded, typed and checked once.
+
+Every word, number, rule and default of the guide lives in that file; this module only says what its parts are
+and refuses a file that does not hang together. It decides nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from studio.errors import StudioError
+from studio.guide.expressions import Expression, compile_expression, normalise
+
+# What flags, cautions, gaps and next steps may look at beside the answers (made in rules.py).
+OUTCOME_NAMES = frozenset(
+    {
+        "technique",
+        "rule",
+        "phase",
+        "trainable",
+        "phase_needed_for_target",
+        "reported_usd_low",
+        "reported_weeks_low",
+    }
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Conditional(_Part):
+    when: str
+
+    @property
+    def expression(self) -> Expression:
+        return compile_expression(self.when)
+
+
+class Option(_Part):
+    """One answer to a choice; `phrase` is how sentences speak of it."""
+
+    value: str | int
+    label: str
+    help: str
+    phrase: str
+
+
+class Question(_Part):
+    """One field of the answers in plain words. `met`/`unmet` word a rule's `field == option`."""
+
+    kind: Literal["choice", "yes_no", "whole", "number", "share"]
+    title: str
+    help: str
+    example: str
+    min: float | None = None
+    max: float | None = None
+    unit: str = ""
+    noun: str = ""
+    none: str = "not known"
+    options: tuple[Option, ...] = ()
+    purpose: bool = False  # says what the person is after: a technique for something else is out at once
+    met: str = ""
+    unmet: tuple[str, str] | None = None
+
+    def option(self, value: Any) -> Option:
+        return next(option for option in self.options if option.value == value)
+
+
+class Threshold(_Part):
+    value: float | int
+    source: str
+
+
+class Rule(_Conditional):
+    id: str
+    recommend: str
+    why: str
+
+
+class FamilyMember(_Conditional):
+    technique: str
+
+
+class ConditionWords(_Part):
+    """Sentences for one condition: `met` (may be empty), and `unmet` as what is needed, what there is."""
+
+    met: str
+    unmet: tuple[str, str]
+    noun: str = ""
+
+
+class NextStep(_Conditional):
+    text: str
+
+
+class StartParam(_Part):
+    value: float | int
+    source: str
+
+
+class GuideTechnique(_Part):
+    """One answer the guide can give. `phase` None: you stay where you are; `run_as`: runs that carry it out."""
+
+    title: str
+    meaning: str
+    trainable: bool
+    phase: int | None
+    run_as: tuple[str, ...]
+    start_params: dict[str, StartParam]
+    next_steps: tuple[NextStep, ...]
+    passed_over: tuple[str, str] | None = None
+
+
+class DataGap(_Conditional):
+    key: str
+    have: str
+    need: str
+
+
+class Flag(_Conditional):
+    id: str
+    title: str
+    says: str
+    gates: tuple[str, ...]
+
+
+class Caution(_Conditional):
+    id: str
+    says: str
+
+
+class Phase(_Part):
+    """One phase as AWS reported it: a report of theirs, never a forecast of ours."""
+
+    name: str
+    weeks: str
+    investment: str
+    data: str
+    when: tuple[str, ...]
+    outcome: tuple[str, ...]
+    usd_low: int
+    weeks_low: int
+
+
+class StepHelp(_Part):
+    help: str
+
+
+class Guide(_Part):
+    """The whole file. `questions` maps the eight steps to their fields and is the origin of both."""
+
+    version: int
+    date: str
+    about: str
+    evaluation: str
+    questions: dict[str, dict[str, str | list[str]]]
+    steps: dict[str, StepHelp]
+    fields: dict[str, Question]
+    defaults: dict[str, Any]
+    thresholds: dict[str, Threshold]
+    rules: tuple[Rule, ...]
+    families: dict[str, tuple[FamilyMember, ...]]
+    conditions: dict[str, ConditionWords]
+    techniques: dict[str, GuideTechnique]
+    data_gaps: tuple[DataGap, ...]
+    flags: tuple[Flag, ...]
+    cautions: tuple[Caution, ...]
+    phases: dict[str, Phase]
+    target_to_phase: tuple[tuple[float, int], ...]
+    cases: list[dict[str, Any]] = Field(repr=False)
+    edge_checks: list[dict[str, Any]] = Field(repr=False)
+
+    @property
+    def limits(self) -> dict[str, float | int]:
+        """Threshold name to value: what `T[…]` means in an expression."""
+        return {name: threshold.value for name, threshold in self.thresholds.items()}
+
+    def family(self, rule: Rule) -> tuple[FamilyMember, ...]:
+        """The techniques a rule may end in, each with its own condition."""
+        name = rule.recommend.split(":")[0]
+        return self.families.get(name) or (FamilyMember(technique=name, when="True"),)
+
+    def with_thresholds(self, changed: Mapping[str, float | int]) -> "Guide":
+        """The same guide with thresholds of your own. Raises StudioError for a name or value it cannot take."""
+        thresholds = dict(self.thresholds)
+        for name, value in changed.items():
+            if name not in thresholds:
+                raise StudioError(
+                    f"The guide has no threshold called '{name}'.",
+                    hint="It knows: " + ", ".join(sorted(thresholds)) + ".",
+                    field=name,
+                )
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+                raise StudioError(
+                    f"The threshold '{name}' cannot be {value!r}.", hint="Give a number from 0 up.", field=name
+                )
+            thresholds[name] = Threshold(value=value, source="set in this studio")
+        return self.model_copy(update={"thresholds": thresholds})
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "Guide":
+        asked = [name for fields in self.questions.values() for name in fields]
+        if not (set(asked) == set(self.fields) == set(self.defaults)):
+            raise ValueError("questions, fields and defaults name different answers")
+        if set(self.steps) != {key.split(" ")[0] for key in self.questions}:
+            raise ValueError("steps and questions differ")
+        for name, question in self.fields.items():
+            offered = next(fields[name] for fields in self.questions.values() if name in fields)
+            if isinstance(offered, list) and offered != [option.value for option in question.options]:
+                raise ValueError(f"{name}: the options differ from the question's")
+        for rule in self.rules:
+            for member in self.family(rule):
+                if member.technique not in self.techniques:
+                    raise ValueError(f"{rule.id} recommends the unknown {member.technique}")
+                self._check_names(rule, frozenset())
+                self._check_names(member, frozenset())
+        outcomes: list[_Conditional] = [*self.data_gaps, *self.flags, *self.cautions]
+        outcomes += [step for technique in self.techniques.values() for step in technique.next_steps]
+        for part in outcomes:
+            self._check_names(part, OUTCOME_NAMES)
+        for technique in self.techniques.values():
+            if not technique.next_steps or technique.next_steps[-1].when != "True":
+                raise ValueError(f"{technique.title}: the last next step must always hold")
+        return self
+
+    def _check_names(self, part: _Conditional, more: frozenset[str]) -> None:
+        unknown = part.expression.names - set(self.fields) - more
+        unknown |= part.expression.thresholds - set(self.thresholds)
+        if unknown:
+            raise ValueError(f"{part.when!r} mentions the unknown {', '.join(sorted(unknown))}")
+
+
+@cache
+def load() -> Guide:
+    """The guide that ships with the studio."""
+    text = resources.files("studio.guide").joinpath("guide.json").read_text(encoding="utf-8")
+    data = json.loads(text)
+    data["conditions"] = {normalise(source): words for source, words in data["conditions"].items()}
+    return Guide.model_validate(data)
