@@ -107,4 +107,4 @@ class Settings(BaseSettings):
 
 @cache
 def get() -> Settings:
-    return Settings(_secrets_dir=os.environ.get("TUNESMITH_SECRETS"))  # type: ignore[call-arg]
+    return Settings(_secrets_dir=os.environ.get("TUNESMITH_SECRETS"))

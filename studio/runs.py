@@ -1,0 +1,226 @@
+"""Runs: launched, stopped, resumed, compared. The only place where a run's state changes.
+
+A run in progress is never touched by the web process: it writes a wish, and the run's own runner carries
+it out. What a runner may write is in `studio.attempts`.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from studio import adapters, events, parameters, techniques, weights
+from studio.datasets import library
+from studio.errors import NotFound, Refused, StudioError
+from studio.models import Answer, DatasetVersion, Kind, Model, Run, State, Wish, now
+from studio.techniques import Technique
+
+MOVES: dict[State, set[State]] = {
+    State.QUEUED: {State.CLAIMED, State.CANCELLED, State.PAUSED},
+    State.CLAIMED: {State.RUNNING, State.QUEUED, State.FAILED, State.CANCELLED, State.PAUSED},
+    State.RUNNING: {State.SUCCEEDED, State.QUEUED, State.FAILED, State.CANCELLED, State.PAUSED},
+    State.PAUSED: {State.QUEUED, State.CANCELLED},
+    State.FAILED: {State.QUEUED},
+    State.CANCELLED: {State.QUEUED},
+    State.SUCCEEDED: set(),
+}
+ACTIVE = {State.QUEUED, State.CLAIMED, State.RUNNING}
+IN_PROGRESS = {State.CLAIMED, State.RUNNING}
+RESUMABLE = {State.PAUSED, State.FAILED, State.CANCELLED}
+
+
+class RunConfig(BaseModel):
+    """What a person decides about a run: the form, the API and `tunesmith run start` all fill this in.
+
+    `model` is an id, a name, a local folder or a hub id; datasets are a version's id, `name` (its newest
+    version) or `name@2`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field("", max_length=200)
+    technique: str = "sft"
+    adapter: str = "lora"
+    model: str | int = ""
+    dataset: str | int = ""
+    held_out: str | int = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    adapter_parameters: dict[str, Any] = Field(default_factory=dict)
+    seed: int = Field(42, ge=0, le=2**31 - 1)
+    gpus: int = Field(1, ge=1, le=1024)
+    priority: int = Field(0, ge=-100, le=100)
+    project: int | None = None
+    recommendation: int | None = None
+    parent: int | None = None
+
+
+def missing(config: RunConfig) -> list[str]:
+    """What the Start button still waits for, in words that follow “Choose”."""
+    wanted = {"a model": config.model, "a dataset": config.dataset, "a technique": config.technique}
+    return [what for what, value in wanted.items() if value in ("", None)]
+
+
+def launch(session: Session, config: RunConfig, who: str = "") -> Run:
+    """Checks `config` and queues the run. Raises StudioError naming the field that is wrong.
+
+    Wake the workers after the commit (`queue.wake_workers`)."""
+    if lacking := missing(config):
+        raise StudioError(f"Choose {' and '.join(lacking)} first.", field=lacking[0].split()[-1])
+    technique, adapter = techniques.get(config.technique), adapters.get(config.adapter)
+    model = weights.find(session, config.model)
+    dataset = library.find_version(session, config.dataset)
+    held_out = library.find_version(session, config.held_out) if config.held_out else None
+    for version in filter(None, (dataset, held_out)):
+        _check_shape(technique, version)
+    suggested = technique.suggest(adapter.name, model.parameters)
+    settings = parameters.validate(technique.parameters, suggested | config.parameters, technique.title)
+    of_adapter = parameters.validate(adapter.parameters, config.adapter_parameters, adapter.title)
+    run = Run(
+        name=config.name.strip() or _default_name(session, technique, dataset),
+        technique=technique.name,
+        adapter=adapter.name,
+        model=model,
+        dataset_version=dataset,
+        held_out=held_out,
+        project_id=config.project,
+        recommendation_id=config.recommendation,
+        parent_id=config.parent,
+        parameters=settings.model_dump(mode="json"),
+        adapter_parameters=of_adapter.model_dump(mode="json"),
+        seed=config.seed,
+        gpus=config.gpus,
+        priority=config.priority,
+    )
+    session.add(run)
+    session.flush()
+    events.record(session, "run launched", f"run:{run.id}", who, config=config.model_dump(mode="json"))
+    return run
+
+
+def serve(session: Session, models: list[Model]) -> Run:
+    """The serving run that answers for `models`: the one in progress, or a new one in the queue."""
+    wanted = sorted(model.id for model in models)
+    for run in session.scalars(select(Run).where(Run.kind == Kind.SERVE, Run.state.in_(ACTIVE))):
+        if set(wanted) <= set(run.parameters["models"]) and run.wish is None:
+            return run
+    run = Run(name="Chat", kind=Kind.SERVE, parameters={"models": wanted}, gpus=1, priority=50)
+    session.add(run)
+    session.flush()
+    return run
+
+
+def get(session: Session, run_id: int) -> Run:
+    run = session.get(Run, run_id, options=[selectinload(Run.model), selectinload(Run.dataset_version)])
+    if run is None:
+        raise NotFound(f"There is no run {run_id}.", hint="The Runs page lists all of them.")
+    return run
+
+
+def listed(session: Session, *, kind: Kind = Kind.TRAIN, limit: int = 500) -> list[Run]:
+    """Runs, the newest first."""
+    return list(
+        session.scalars(
+            select(Run)
+            .where(Run.kind == kind)
+            .order_by(Run.id.desc())
+            .limit(limit)
+            .options(selectinload(Run.model), selectinload(Run.dataset_version))
+        )
+    )
+
+
+def move(session: Session, run: Run, state: State, who: str = "", **details: Any) -> None:
+    """The one way a state changes; refuses a move that makes no sense."""
+    if state not in MOVES[run.state]:
+        raise Refused(f"Run {run.id} is {run.state}; it cannot become {state}.")
+    before, run.state = run.state, state
+    if state in IN_PROGRESS and run.started is None:
+        run.started = now()
+    if state not in ACTIVE:
+        run.ended, run.wish, run.activity, run.seconds_left = now(), None, "", None
+    events.record(
+        session, f"run {state}", f"run:{run.id}", who, before=before, attempt=run.attempt, **details
+    )
+
+
+def stop(session: Session, run_id: int, *, pause: bool = False, who: str = "") -> Run:
+    """Asks a run to save a checkpoint and end. A run still in the queue ends at once."""
+    run = get(session, run_id)
+    if run.state not in ACTIVE and not (run.state == State.PAUSED and not pause):
+        raise Refused(f"“{run.name}” is {run.state} already.", hint="There is nothing to stop.")
+    if run.state in IN_PROGRESS:
+        run.wish = Wish.PAUSE if pause else Wish.STOP
+        events.record(session, f"run asked to {run.wish}", f"run:{run.id}", who)
+    else:
+        move(session, run, State.PAUSED if pause else State.CANCELLED, who)
+    return run
+
+
+def resume(session: Session, run_id: int, who: str = "") -> Run:
+    """Puts a stopped or failed run back in the queue; it goes on from its newest checkpoint."""
+    run = get(session, run_id)
+    if run.state not in RESUMABLE:
+        raise Refused(f"“{run.name}” is {run.state}, not stopped.", hint="Clone it to train again.")
+    run.error, run.crashes, run.ended, run.wish = {}, 0, None, None
+    move(session, run, State.QUEUED, who)
+    return run
+
+
+def config_of(run: Run) -> RunConfig:
+    """The configuration that would launch this run again: what cloning starts from."""
+    return RunConfig(
+        name=f"{run.name} copy"[:200],
+        technique=run.technique,
+        adapter=run.adapter,
+        model=run.model_id or "",
+        dataset=run.dataset_version_id or "",
+        held_out=run.held_out_id or "",
+        parameters=run.parameters,
+        adapter_parameters=run.adapter_parameters,
+        seed=run.seed,
+        gpus=run.gpus,
+        priority=run.priority,
+        project=run.project_id,
+        parent=run.id,
+    )
+
+
+def ahead(session: Session, run: Run) -> int:
+    """How many runs in the queue are served before this one."""
+    earlier = (Run.priority > run.priority) | ((Run.priority == run.priority) & (Run.id < run.id))
+    return (
+        session.scalar(select(func.count()).where(Run.state == State.QUEUED, Run.kind == run.kind, earlier))
+        or 0
+    )
+
+
+def delete(session: Session, run_id: int, who: str = "") -> None:
+    """Removes an ended run with its metrics and samples; models made by it stay."""
+    run = get(session, run_id)
+    if run.state in ACTIVE:
+        raise Refused(f"“{run.name}” is {run.state}.", hint="Stop it first.")
+    events.record(session, "run deleted", f"run:{run.id}", who, name=run.name)
+    session.delete(run)
+
+
+def waiting_answers(session: Session, run_id: int) -> bool:
+    return (
+        session.scalar(
+            select(Answer.id).where(Answer.run_id == run_id, Answer.state.in_(["asked", "sent"])).limit(1)
+        )
+        is not None
+    )
+
+
+def _check_shape(technique: Technique, version: DatasetVersion) -> None:
+    if version.shape not in technique.shapes:
+        raise StudioError(
+            f"{technique.title} cannot learn from “{version.title}”: its rows are {version.shape}.",
+            hint=f"It needs {' or '.join(technique.shapes)} rows.",
+            field="dataset",
+        )
+
+
+def _default_name(session: Session, technique: Technique, dataset: DatasetVersion) -> str:
+    number = (session.scalar(select(func.count()).select_from(Run).where(Run.kind == Kind.TRAIN)) or 0) + 1
+    return f"{dataset.dataset.name} {technique.name} {number}"

@@ -1,0 +1,12 @@
+"""The techniques: a file each, discovered. `all()` lists them, `get(name)` finds one."""
+
+import sys
+
+from studio.registry import Registry
+from studio.techniques.base import MetricInfo, Technique, TrainingParameters
+
+_registry: Registry[Technique] = Registry(sys.modules[__name__], "TECHNIQUE", "technique")
+all = _registry.all
+get = _registry.get
+
+__all__ = ["MetricInfo", "Technique", "TrainingParameters", "all", "get"]

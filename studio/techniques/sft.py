@@ -1,0 +1,95 @@
+"""Supervised fine-tuning teaches a model to answer as your examples do.
+
+It learns from pairs of a prompt and the one right answer, by raising the probability of each token of that
+answer. It is the first technique to try once prompt engineering has been measured: it fixes format, terms,
+and tasks that have one right output per input.
+
+**When it fits.** 500 to 5,000 good examples, consistent with one another. A few hundred careful ones
+beat thousands that contradict each other.
+
+**When it fails.** It cannot say what is *better* of two acceptable answers (preference alignment does),
+it does not add facts reliably (retrieval does), and it copies the mistakes in the data faithfully.
+
+**Why these defaults.** Only the answer's tokens count in the loss, since the prompt is given at use. LoRA
+takes about ten times the learning rate of full fine-tuning ("LoRA Without Regret", Thinking Machines, 2025).
+Very small models, such as the built-in starter, need a far higher rate than large ones.
+
+**Reads.** Chat, prompt/completion, or preference rows (the chosen answer).
+"""
+
+from typing import Any, Literal
+
+from studio.parameters import setting
+from studio.techniques.base import MetricInfo, Technique, TrainingParameters, common_metrics
+
+
+class SFTParameters(TrainingParameters):
+    loss_on: Literal["answers", "everything"] = setting(
+        "answers",
+        "Learn from",
+        "“answers”: only the assistant's words count in the loss. “everything”: the prompt too.",
+        source="Answers alone is what instruction tuning measures at use",
+    )
+    packing: bool = setting(
+        False,
+        "Packing",
+        "Puts several short rows into one sequence: up to 3.4 times faster on short rows, on a GPU.",
+        source="TRL SFTConfig default",
+    )
+    neftune_noise_alpha: float = setting(
+        0.0,
+        "NEFTune noise",
+        "Noise on the embeddings; 5 has helped chat models. 0 turns it off.",
+        source="arXiv 2310.05914",
+        ge=0,
+        le=50,
+    )
+
+
+def suggest(adapter: str, size: int | None) -> dict[str, Any]:
+    """Rates by model size: a model below 50 million parameters is trained like one being pretrained."""
+    tiny = size is not None and size < 50_000_000
+    if tiny:
+        rate, rest = 3e-3, {"per_device_train_batch_size": 32, "num_train_epochs": 20.0, "max_length": 256}
+    else:
+        rate, rest = 2e-5, {}
+    return rest | {"learning_rate": rate if adapter == "full" else min(rate * 10, 1e-2)}
+
+
+TECHNIQUE = Technique(
+    name="sft",
+    title="Supervised fine-tuning",
+    summary="Learns to answer as your examples do.",
+    group="Supervised",
+    phase=2,
+    shapes=("chat", "instruction", "preference"),
+    trainer="trl:SFTTrainer",
+    config="trl:SFTConfig",
+    parameters=SFTParameters,
+    handbook=__doc__,
+    order=10,
+    suggest=suggest,
+    metrics=[
+        *common_metrics(),
+        MetricInfo(
+            "mean_token_accuracy",
+            "Token accuracy",
+            "Accuracy",
+            "Share of answer tokens the model would have chosen itself.",
+        ),
+        MetricInfo(
+            "eval_mean_token_accuracy",
+            "Held-out token accuracy",
+            "Accuracy",
+            "The same on rows the model does not train on.",
+        ),
+        MetricInfo(
+            "entropy",
+            "Entropy",
+            "Accuracy",
+            "How undecided the model is about each token; falls as it learns.",
+            unit="nats",
+        ),
+        MetricInfo("num_tokens", "Tokens seen", "Throughput", "Tokens trained on so far."),
+    ],
+)
