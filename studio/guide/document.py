@@ -6,7 +6,8 @@ and refuses a file that does not hang together. It decides nothing.
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any, Literal
 
@@ -86,6 +87,17 @@ class FamilyMember(_Conditional):
     technique: str
 
 
+@dataclass(frozen=True)
+class Route:
+    """One way to a technique: a rule, and the member's own condition where the rule ends in a family."""
+
+    rule: Rule
+    position: int  # of the rule, from 0; the lower one wins
+    technique: str
+    conditions: tuple[Expression, ...]
+    purposes: tuple[Expression, ...]  # the conditions that say what the person must be after
+
+
 class ConditionWords(_Part):
     """Sentences for one condition: `met` (may be empty), and `unmet` as what is needed, what there is."""
 
@@ -104,7 +116,7 @@ class StartParam(_Part):
 
 
 class GuideTechnique(_Part):
-    """One answer the guide can give. `phase` None: you stay where you are; `run_as`: runs that carry it out."""
+    """One answer the guide can give. `phase` None: stay where you are; `run_as`: the runs it takes."""
 
     title: str
     meaning: str
@@ -117,9 +129,12 @@ class GuideTechnique(_Part):
 
 
 class DataGap(_Conditional):
+    """What may be short: answer `have` against threshold `need`; `purpose` ends "180 more …"."""
+
     key: str
     have: str
     need: str
+    purpose: str
 
 
 class Flag(_Conditional):
@@ -185,8 +200,22 @@ class Guide(_Part):
         name = rule.recommend.split(":")[0]
         return self.families.get(name) or (FamilyMember(technique=name, when="True"),)
 
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """Every way to every technique, in the order of the rules; thresholds play no part in it."""
+        return tuple(
+            self._route(rule, position, member)
+            for position, rule in enumerate(self.rules)
+            for member in self.family(rule)
+        )
+
+    def _route(self, rule: Rule, position: int, member: FamilyMember) -> Route:
+        conditions = (*rule.expression.conditions, *member.expression.conditions)
+        purposes = tuple(part for part in conditions if part.choice and self.fields[part.choice[0]].purpose)
+        return Route(rule, position, member.technique, conditions, purposes)
+
     def with_thresholds(self, changed: Mapping[str, float | int]) -> "Guide":
-        """The same guide with thresholds of your own. Raises StudioError for a name or value it cannot take."""
+        """The same guide with thresholds of your own. Raises StudioError for a wrong name or value."""
         thresholds = dict(self.thresholds)
         for name, value in changed.items():
             if name not in thresholds:
@@ -197,7 +226,9 @@ class Guide(_Part):
                 )
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
                 raise StudioError(
-                    f"The threshold '{name}' cannot be {value!r}.", hint="Give a number from 0 up.", field=name
+                    f"The threshold '{name}' cannot be {value!r}.",
+                    hint="Give a number from 0 up.",
+                    field=name,
                 )
             thresholds[name] = Threshold(value=value, source="set in this studio")
         return self.model_copy(update={"thresholds": thresholds})

@@ -98,7 +98,9 @@ def _mentions(node: ast.expr) -> tuple[frozenset[str], frozenset[str]]:
 
 def _choice(node: ast.expr) -> tuple[str, tuple[Any, ...]] | None:
     match node:
-        case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq()], comparators=[ast.Constant(value=str(value))]):
+        case ast.Compare(
+            left=ast.Name(id=name), ops=[ast.Eq()], comparators=[ast.Constant(value=str(value))]
+        ):
             return name, (value,)
         case ast.Compare(left=ast.Name(id=name), ops=[ast.In()], comparators=[ast.Tuple(elts=options)]):
             return name, tuple(option.value for option in options if isinstance(option, ast.Constant))
@@ -219,6 +221,10 @@ def _power(node: ast.BinOp) -> Step:
 def _compare(node: ast.Compare) -> Step:
     operands = [_compile(part) for part in (node.left, *node.comparators)]
     tests = [_comparison(op, part) for op, part in zip(node.ops, node.comparators, strict=True)]
+
+    if len(tests) == 1:
+        (left, right), (test,) = operands, tests
+        return lambda answers, thresholds: test(left(answers, thresholds), right(answers, thresholds))
 
     def compare(answers: Values, thresholds: Values) -> bool:
         values = [operand(answers, thresholds) for operand in operands]

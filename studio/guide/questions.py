@@ -67,7 +67,9 @@ class Answers(BaseModel):
     @classmethod
     def _leave_out_the_unknown(cls, data: Any) -> Any:
         if isinstance(data, Mapping):
-            return {name: value for name, value in data.items() if value is not None or name not in load().fields}
+            return {
+                name: value for name, value in data.items() if value is not None or name not in load().fields
+            }
         return data
 
     @field_validator("*", mode="before")

@@ -1,0 +1,203 @@
+"""The answer card: a recommendation as plain data to show, and as Markdown to keep.
+
+It only words and orders what `rules.recommend` decided. AWS's figures stand here as AWS's report of its own
+programmes; our own estimate of time and cost is made elsewhere and never mixed in.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+from studio.guide import words
+from studio.guide.document import Guide, load
+from studio.guide.rules import Recommendation, Unlock
+
+BENCHMARK_LABEL = "As AWS reported for this phase in its own programmes. Not a forecast for yours."
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Fact(_Shown):
+    """A name, its value in words, and where it comes from (may be empty)."""
+
+    name: str
+    value: str
+    source: str = ""
+
+
+class RuledOutLine(_Shown):
+    technique: str
+    title: str
+    why: str
+
+
+class UnlockLine(_Shown):
+    """What would open a technique: "DPO: you have 320 preference pairs, you need 1,000"."""
+
+    technique: str
+    title: str
+    text: str
+    share: float  # have / need, 0..1, for a bar
+    changes_answer: bool
+
+
+class Gate(_Shown):
+    """A flag's warning and the checks to pass before going live."""
+
+    id: str
+    title: str
+    says: str
+    checks: list[str]
+
+
+class Card(_Shown):
+    """Everything the answer page shows, top to bottom; texts are plain, without markup."""
+
+    technique: str
+    title: str
+    meaning: str
+    trainable: bool
+    run_as: list[str]
+    rule: str
+    phase: int
+    phase_name: str
+    headline: str
+    why: list[str]
+    missing: list[str]
+    next_step: str
+    unlocks: list[UnlockLine]
+    ruled_out: list[RuledOutLine]
+    gates: list[Gate]
+    cautions: list[str]
+    start_params: list[Fact]
+    benchmark_label: str
+    benchmark: list[Fact]
+    assumed: list[Fact]
+    thresholds: list[Fact]
+
+
+def make_card(recommendation: Recommendation, guide: Guide | None = None) -> Card:
+    """The card of a recommendation. `guide` is the one it was made with, the shipped one unless given."""
+    guide = guide or load()
+    technique = guide.techniques[recommendation.technique]
+    phase = guide.phases[str(recommendation.phase)]
+    return Card(
+        technique=recommendation.technique,
+        title=technique.title,
+        meaning=technique.meaning,
+        trainable=technique.trainable,
+        run_as=list(technique.run_as),
+        rule=recommendation.rule,
+        phase=recommendation.phase,
+        phase_name=phase.name,
+        headline=f"{technique.title}: {recommendation.reasons[0]}.",
+        why=recommendation.reasons,
+        missing=_say_missing(recommendation, guide),
+        next_step=recommendation.next_step,
+        unlocks=[_say_unlock(unlock, guide) for unlock in recommendation.unlocks],
+        ruled_out=[
+            RuledOutLine(technique=out.technique, title=guide.techniques[out.technique].title, why=out.why)
+            for out in recommendation.ruled_out
+        ],
+        gates=_list_gates(recommendation, guide),
+        cautions=recommendation.cautions,
+        start_params=[
+            Fact(name=name, value=words.format_number(value), source=technique.start_params[name].source)
+            for name, value in recommendation.start_params.items()
+        ],
+        benchmark_label=BENCHMARK_LABEL,
+        benchmark=_list_benchmark(recommendation),
+        assumed=_list_assumed(recommendation, guide),
+        thresholds=_list_thresholds(recommendation, guide),
+    )
+
+
+def to_markdown(card: Card) -> str:
+    """The card as Markdown, complete enough to be read on its own."""
+    sections = [
+        ("Why", card.why),
+        ("Next step", [card.next_step]),
+        ("Still missing", card.missing),
+        ("Before going live", [line for gate in card.gates for line in (gate.says, *gate.checks)]),
+        ("Mind", card.cautions),
+        ("What more data would unlock", [line.text for line in card.unlocks]),
+        ("Start parameters", [_write_fact(fact) for fact in card.start_params]),
+        ("Timeline and cost", [card.benchmark_label, *map(_write_fact, card.benchmark)]),
+        ("Ruled out", [line.why for line in card.ruled_out]),
+        ("Left open, so assumed", [_write_fact(fact) for fact in card.assumed]),
+        ("Thresholds used", [_write_fact(fact) for fact in card.thresholds]),
+    ]
+    lines = [f"# {card.title}", "", card.meaning, "", f"Phase {card.phase} · rule {card.rule}", ""]
+    for heading, items in sections:
+        if items:
+            lines += [f"## {heading}", "", *(f"- {item}" for item in items), ""]
+    return "\n".join(lines)
+
+
+def _write_fact(fact: Fact) -> str:
+    return f"{fact.name}: {fact.value}" + (f" ({fact.source})" if fact.source else "")
+
+
+def _say_missing(recommendation: Recommendation, guide: Guide) -> list[str]:
+    """ "You have 320 of 500 labelled examples: 180 more for a full SFT run."."""
+    lines = []
+    for part in guide.data_gaps:
+        missing = recommendation.data_gap.get(part.key)
+        have, need = recommendation.answers[part.have], recommendation.thresholds[part.need]
+        if missing is not None and need - have == missing:
+            count = (
+                f"{words.format_number(have)} of {words.format_number(need)} {guide.fields[part.have].noun}"
+            )
+            lines.append(f"You have {count}: {words.format_number(missing)} more {part.purpose}.")
+    return list(dict.fromkeys(lines))
+
+
+def _say_unlock(unlock: Unlock, guide: Guide) -> UnlockLine:
+    title = guide.techniques[unlock.technique].title
+    unit = guide.fields[unlock.fields[0]].unit
+    have, need = (words.format_number(value) + unit for value in (unlock.have, unlock.need))
+    return UnlockLine(
+        technique=unlock.technique,
+        title=title,
+        text=f"{title}: you have {have} {unlock.noun}, you need {need}.",
+        share=unlock.have / unlock.need,
+        changes_answer=unlock.changes_answer,
+    )
+
+
+def _list_gates(recommendation: Recommendation, guide: Guide) -> list[Gate]:
+    return [
+        Gate(
+            id=flag.id,
+            title=flag.title,
+            says=words.fill(flag.says, guide, recommendation.answers),
+            checks=list(flag.gates),
+        )
+        for flag in guide.flags
+        if flag.id in recommendation.flags
+    ]
+
+
+def _list_benchmark(recommendation: Recommendation) -> list[Fact]:
+    labels = {"name": "Phase", "weeks": "Weeks", "investment": "Investment", "data": "Data"}
+    return [
+        Fact(name=label, value=recommendation.benchmark[key], source="AWS-reported")
+        for key, label in labels.items()
+    ]
+
+
+def _list_assumed(recommendation: Recommendation, guide: Guide) -> list[Fact]:
+    return [
+        Fact(
+            name=guide.fields[name].title,
+            value=words.format_answer(guide, name, recommendation.answers[name]),
+        )
+        for name in recommendation.assumed
+    ]
+
+
+def _list_thresholds(recommendation: Recommendation, guide: Guide) -> list[Fact]:
+    return [
+        Fact(name=name, value=words.format_number(value), source=guide.thresholds[name].source)
+        for name, value in recommendation.thresholds.items()
+    ]
