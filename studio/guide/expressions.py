@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 MAX_LENGTH = 1000  # characters; the guide's longest rule has about 220
+MAX_DEPTH = 30  # levels of nesting; the guide's deepest rule has 6
 MAX_EXPONENT = 12  # 10**12 is the largest figure anyone needs here
 
 Values = Mapping[str, Any]
@@ -57,14 +58,24 @@ def compile_expression(text: str) -> Expression:
         raise ExpressionError(f"An expression may have {MAX_LENGTH} characters; this has {len(text)}.")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: too deeply nested
         raise ExpressionError(f"Not an expression: {text!r} ({error}).") from error
+    _refuse_depth(tree)
     return _expression(tree)
 
 
 def normalise(text: str) -> str:
     """The text as `Expression.source` spells it."""
     return compile_expression(text).source
+
+
+def _refuse_depth(tree: ast.expr) -> None:
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise ExpressionError(f"An expression may be nested {MAX_DEPTH} levels deep.")
 
 
 def _expression(node: ast.expr) -> Expression:

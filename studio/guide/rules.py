@@ -161,7 +161,7 @@ def recommend(answers: Answers, guide: Guide | None = None) -> Recommendation:
         ],
         start_params={name: param.value for name, param in technique.start_params.items()},
         benchmark={key: getattr(guide.phases[str(outcome["phase"])], key) for key in BENCHMARK_KEYS},
-        next_step=next(step.text for step in technique.next_steps if after.holds(step.expression)),
+        next_step=_find_next_step(after, technique),
         unlocks=unlocks,
         assumed=_list_assumed(answers, case, winner),
         answers=case.values,
@@ -259,6 +259,11 @@ def _say_shortfall(case: _Case, name: str, failing: list[Expression]) -> str:
     if len(told) == 1:
         return f"{title} {told[0][0]}; {told[0][1]}."
     return f"{title} " + " and ".join(f"{needed} ({present})" for needed, present in told) + "."
+
+
+def _find_next_step(after: _Case, technique: GuideTechnique) -> str:
+    step = next(step for step in technique.next_steps if after.holds(step.expression))
+    return words.fill(step.text, after.guide, after.values)
 
 
 def _measure_gap(after: _Case) -> dict[str, int | float]:
