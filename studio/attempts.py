@@ -15,11 +15,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from studio import db, metrics, runs, storage, weights
+from studio.exits import Exit
 from studio.models import Answer, Checkpoint, Host, Kind, Lease, LogPart, Run, Sample, State, Wish, now
 
 MOST_CRASHES = 5
 LOG_LIMIT = 2_000_000  # characters of trainer output kept a run; the file keeps all of it
-INTERRUPTED = 75  # exit code of a trainer that saved and stopped because it was asked to (EX_TEMPFAIL)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def absorb(
         key: value for entry in entries if entry["kind"] == "metric" for key, value in entry["data"].items()
     }
     if latest:
-        run.latest = {**run.latest, **metrics.plain(latest)}
+        run.latest = {**run.latest, **latest}
     run.spool_attempt, run.spool_offset = attempt, offset
 
 
@@ -216,19 +216,19 @@ def take_questions(session: Session, run_id: int) -> list[dict[str, Any]]:
 def end(session: Session, run_id: int, attempt: int, exit_code: int, *, last_words: str = "") -> State | None:
     """Settles an attempt by its trainer's exit code (negative: the signal that killed it).
 
-    0 succeeded; INTERRUPTED as it was wished, or back to the queue; a signal counts as a crash and is tried
-    again up to MOST_CRASHES times; anything else failed. None when this attempt was already over."""
+    Done is succeeded; interrupted is as it was wished, or back to the queue; a signal counts as a crash and
+    is tried again up to MOST_CRASHES times; anything else failed. None when this attempt was already over."""
     noted = beat(session, run_id, attempt)
     if noted is None:
         return None
     run = runs.get(session, run_id)
     session.refresh(run)
     wished = {Wish.STOP: State.CANCELLED, Wish.PAUSE: State.PAUSED}.get(run.wish) if run.wish else None
-    if exit_code == 0:
+    if exit_code == Exit.DONE:
         state = State.SUCCEEDED
     elif wished:
         state = wished
-    elif exit_code == INTERRUPTED:
+    elif exit_code == Exit.INTERRUPTED:
         state = State.QUEUED
     elif exit_code < 0 and run.crashes < MOST_CRASHES:
         run.crashes += 1

@@ -16,11 +16,10 @@ from studio import techniques
 from studio.models import Checkpoint, Metric, Run, Sample
 from studio.techniques import MetricInfo
 
-NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
 
 def append(session: Session, run_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    """Adds rows `{"step", "time", "data": {key: value}}` after the ones there are."""
+    """Adds rows `{"step", "time", "data": {key: value}}` after the ones there are. A value that is no finite
+    number comes by name ("NaN", "Infinity"): JSON knows no such numbers, and PostgreSQL refuses them."""
     if not rows:
         return
     last = session.scalar(select(func.max(Metric.seq)).where(Metric.run_id == run_id))
@@ -33,7 +32,7 @@ def append(session: Session, run_id: int, rows: Sequence[dict[str, Any]]) -> Non
                 "seq": first + i,
                 "step": r["step"],
                 "time": r["time"],
-                "data": plain(r["data"]),
+                "data": r["data"],
             }
             for i, r in enumerate(rows)
         ],
@@ -124,15 +123,6 @@ def _chart(key: str, info: MetricInfo | None) -> dict[str, Any]:
     if info is None:
         return {"key": key, "title": key.replace("_", " "), "group": "Other", "unit": "", "help": ""}
     return {"key": key, "title": info.title, "group": info.group, "unit": info.unit, "help": info.help}
-
-
-def plain(data: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows no NaN and PostgreSQL refuses it: such values are stored by name."""
-    return {key: value if math.isfinite(value) else _named(value) for key, value in data.items()}
-
-
-def _named(value: float) -> str:
-    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
 def _parse_cursor(cursor: str) -> dict[int, tuple[int, int]]:

@@ -1,0 +1,108 @@
+"""Answers chat questions with some models, until nobody has asked for a while.
+
+Questions come as lines in the folder's inbox; answers go to the spool as they grow. Like a trainer it knows
+only its folder.
+"""
+
+import signal
+import threading
+import time
+import traceback
+from typing import Any
+
+import orjson
+import torch
+from transformers import TextIteratorStreamer
+
+from studio.exits import Exit
+from worker import data, failures, generate, model, telemetry
+from worker.order import Order
+
+IDLE = 600.0  # seconds without a question until the models leave memory
+TELL_EVERY = 0.15
+LOOK_EVERY = 0.05
+
+
+def carry_out(order: Order) -> int:
+    """Serves until idle (done) or asked to stop (interrupted)."""
+    spool = telemetry.Spool(order.spool)
+    leaving = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: leaving.set())
+    try:
+        return _serve(order, spool, leaving)
+    except Exception as problem:  # the process's edge
+        traceback.print_exc()
+        spool.say("error", data=failures.explain(problem))
+        return Exit.FAILED
+
+
+def _serve(order: Order, spool: telemetry.Spool, leaving: threading.Event) -> int:
+    named = {each.id: each for each in order.models}
+    loaded: dict[int, tuple[Any, Any]] = {}
+    position, asked = 0, time.monotonic()
+    torch.set_num_threads(order.threads or 1)
+    spool.say("activity", text="Ready for questions")
+    while not leaving.is_set():
+        questions, position = _questions(order, position)
+        for question in questions:
+            asked = time.monotonic()
+            if question["model"] not in loaded:
+                spool.say("activity", text=f"Loading {named[question['model']].name}")
+                found, tokenizer = model.load(
+                    named[question["model"]], trust_remote_code=order.trust_remote_code
+                )
+                loaded[question["model"]] = (
+                    found.eval().to("cuda" if model.gpu_ready() else "cpu"),
+                    tokenizer,
+                )
+                spool.say("activity", text="Ready for questions")
+            _answer(spool, question, *loaded[question["model"]])
+        if time.monotonic() - asked > IDLE:
+            return Exit.DONE
+        leaving.wait(LOOK_EVERY)
+    return Exit.INTERRUPTED
+
+
+def _questions(order: Order, position: int) -> tuple[list[dict[str, Any]], int]:
+    if not order.inbox.exists():
+        return [], position
+    with order.inbox.open("rb") as file:
+        file.seek(position)
+        text = file.read()
+    end = text.rfind(b"\n") + 1
+    return [orjson.loads(line) for line in text[:end].splitlines()], position + end
+
+
+def _answer(spool: telemetry.Spool, question: dict[str, Any], loaded: Any, tokenizer: Any) -> None:
+    """Generates in a thread and tells what there is every moment."""
+    options = question["options"]
+    temperature = float(options.get("temperature", 0))
+    text = generate.render(
+        tokenizer, data.Prompt(question["messages"], question["messages"][-1]["content"], "")
+    )
+    inputs = tokenizer(text, return_tensors="pt", add_special_tokens=False, return_token_type_ids=False)
+    streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+    began, told, words, count = time.monotonic(), 0.0, "", 0
+    work = threading.Thread(
+        target=loaded.generate,
+        kwargs={
+            **inputs.to(loaded.device),
+            "max_new_tokens": int(options.get("max_new_tokens", 256)),
+            "pad_token_id": tokenizer.pad_token_id,
+            "streamer": streamer,
+            **({"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}),
+        },
+    )
+    work.start()
+
+    def tell(state: str) -> None:
+        seconds = round(time.monotonic() - began, 2)
+        spool.say("answer", id=question["id"], text=words, state=state, seconds=seconds, tokens=count)
+
+    for piece in streamer:
+        words, count = words + piece, count + 1
+        if time.monotonic() - told > TELL_EVERY:
+            told = time.monotonic()
+            tell("sent")
+    work.join()
+    tell("done")

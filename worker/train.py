@@ -1,0 +1,134 @@
+"""Trains one model as its folder's run.json says. Knows only that folder: no database, no broker.
+
+    python -m worker.train RUN_FOLDER
+
+Exit codes: 0 done, 75 saved and stopped because it was asked to (SIGTERM), 1 failed (the spool says why).
+"""
+
+import signal
+import sys
+import traceback
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from studio import graders
+from studio.exits import Exit
+from worker import data, failures, generate, ingredients, model, telemetry
+from worker.order import Order
+
+TINY = 20_000_000  # parameters; below this a second thread costs more than it brings
+
+
+def carry_out(order: Order) -> int:
+    """The whole of a training, from order to artifact; returns the exit code."""
+    spool = telemetry.Spool(order.spool)
+    watcher = telemetry.Telemetry(order, spool)
+    signal.signal(signal.SIGTERM, watcher.stop_soon)
+    try:
+        return _train(order, spool, watcher)
+    except Exception as problem:  # the process's edge: classified for the person, whole in the log
+        traceback.print_exc()
+        spool.say("error", data=failures.explain(problem))
+        return Exit.FAILED
+
+
+def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -> int:
+    assert order.data is not None
+    spool.say("versions", data=_versions())
+    spool.say("activity", text="Reading the data")
+    rows = data.load(order.data, order.technique)
+    held_out = data.load(order.held_out, order.technique) if order.held_out else None
+    prompts = data.prompts(order.held_out or order.data, order.parameters["sample_prompts"])
+    watcher.leave_if_asked()
+
+    spool.say("activity", text="Loading the model")
+    set_seed(order.seed)
+    base, tokenizer = model.load(
+        order.models[0], trust_remote_code=order.trust_remote_code, bf16=ingredients.uses_bf16(order)
+    )
+    _set_threads(order, base)
+    watcher.leave_if_asked()
+
+    spool.say("activity", text="Preparing the rows")
+    trainer = ingredients.resolve(order.trainer)(
+        model=base,
+        args=ingredients.arguments(order, chat="messages" in rows.column_names),
+        train_dataset=rows,
+        eval_dataset=held_out,
+        processing_class=tokenizer,
+        peft_config=ingredients.peft_config(order),
+        callbacks=[watcher],
+    )
+    watcher.trainer = trainer
+    checkpoint = telemetry.newest_checkpoint(order.checkpoints)
+    spool.say("resume", step=checkpoint[1]["step"] if checkpoint else 0)
+    if checkpoint:
+        watcher.remember(checkpoint[1])
+    else:
+        _sample(order, spool, trainer, tokenizer, prompts, step=0)
+    watcher.leave_if_asked()
+
+    spool.say("activity", text="Training")
+    trainer.train(resume_from_checkpoint=str(checkpoint[0]) if checkpoint else None)
+    if watcher.asked_to_stop and trainer.state.global_step < trainer.state.max_steps:
+        return Exit.INTERRUPTED
+    if not torch.isfinite(next(p for p in trainer.model.parameters() if p.requires_grad)).all():
+        raise failures.Diverged("The weights are no longer numbers: the training diverged.")
+
+    _sample(order, spool, trainer, tokenizer, prompts, step=trainer.state.global_step)
+    spool.say("activity", text="Saving the model")
+    trainer.save_model(str(order.result))
+    tokenizer.save_pretrained(str(order.result))
+    spool.say("artifact", folder=str(order.result.relative_to(order.data_folder)))
+    return Exit.DONE
+
+
+def _sample(
+    order: Order,
+    spool: telemetry.Spool,
+    trainer: Any,
+    tokenizer: Any,
+    prompts: list[data.Prompt],
+    *,
+    step: int,
+) -> None:
+    """Lets the model answer the sample prompts, so that a person sees what changed."""
+    if not prompts:
+        return
+    spool.say("activity", text="Answering the sample prompts")
+    unwrapped = trainer.accelerator.unwrap_model(trainer.model)
+    answers = generate.answers(
+        unwrapped, tokenizer, prompts, max_new_tokens=order.parameters["sample_tokens"]
+    )
+    score = graders.get("exact_match").score
+    for number, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        spool.say(
+            "sample",
+            step=step,
+            number=number,
+            prompt=prompt.text,
+            answer=answer,
+            reference=prompt.reference,
+            scores={"exact_match": score(answer, prompt.reference)} if prompt.reference else {},
+        )
+
+
+def _set_threads(order: Order, loaded: Any) -> None:
+    """On a CPU, more threads than a small model needs spin against each other (3 to 5 times slower)."""
+    if order.threads:
+        torch.set_num_threads(order.threads)
+    elif loaded.num_parameters() < TINY:
+        torch.set_num_threads(1)
+
+
+def _versions() -> dict[str, str]:
+    names = ("tunesmith", "torch", "transformers", "trl", "peft", "datasets")
+    return {name: version(name) for name in names} | {"python": sys.version.split()[0]}
+
+
+if __name__ == "__main__":
+    raise SystemExit(carry_out(Order.read(Path(sys.argv[1]).resolve())))
