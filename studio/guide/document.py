@@ -68,8 +68,10 @@ class Question(_Part):
     met: str = ""
     unmet: tuple[str, str] | None = None
 
-    def option(self, value: Any) -> Option:
-        return next(option for option in self.options if option.value == value)
+    @cached_property
+    def phrases(self) -> dict[str | int, str]:
+        """Option value to the phrase sentences use for it."""
+        return {option.value: option.phrase for option in self.options}
 
 
 class Threshold(_Part):

@@ -37,6 +37,7 @@ class Expression:
 
     source: str
     names: frozenset[str]
+    looks_at: tuple[str, ...]  # the names in alphabetical order
     thresholds: frozenset[str]
     conditions: tuple["Expression", ...]
     choice: tuple[str, tuple[Any, ...]] | None
@@ -85,6 +86,7 @@ def _expression(node: ast.expr) -> Expression:
     expression = Expression(
         source=ast.unparse(node),
         names=names,
+        looks_at=tuple(sorted(names)),
         thresholds=thresholds,
         conditions=tuple(_expression(part) for part in parts),
         choice=_choice(node),

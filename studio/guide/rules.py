@@ -297,7 +297,7 @@ def _find_unlock(case: _Case, route: Route) -> Unlock | None:
         return None
     counted, threshold = failing[0].floor
     have, need = counted.value(case.values, case.limits), case.limits[threshold]
-    fields = sorted(failing[0].names)
+    fields = list(failing[0].looks_at)
     more = {fields[0]: case.values[fields[0]] + need - have}
     richer = _Case(case.guide, case.values | more, case.limits)
     return Unlock(
@@ -325,7 +325,7 @@ def _trace(case: _Case, rule: Rule, decided: bool) -> RuleTrace:
         ConditionTrace(
             condition=part.source,
             met=case.holds(part),
-            looked_at={name: case.values[name] for name in sorted(part.names)},
+            looked_at={name: case.values[name] for name in part.looks_at},
         )
         for part in rule.expression.conditions
     ]

@@ -33,7 +33,7 @@ def format_answer(guide: Guide, field: str, value: Any) -> str:
     if value is None:
         return question.none
     if question.kind == "choice":
-        return question.option(value).phrase
+        return question.phrases[value]
     if question.kind == "yes_no":
         return "yes" if value else "no"
     if question.kind == "share":
@@ -83,7 +83,7 @@ def say_wrong_choice(guide: Guide, field: str, wanted: Iterable[Any], values: Va
     if question.unmet is None:
         raise LookupError(f"guide.json has no words for choosing {field!r}.")
     needed, present = question.unmet
-    phrases = [question.option(value).phrase for value in dict.fromkeys(wanted)]
+    phrases = [question.phrases[value] for value in dict.fromkeys(wanted)]
     either = ", for ".join(phrases[:-1]) + " or for " + phrases[-1] if len(phrases) > 1 else phrases[0]
     given = format_answer(guide, field, values[field])
     return needed.replace("{wanted}", either), present.replace("{given}", given)

@@ -16,10 +16,26 @@ from studio.guide.rules import find_phase_for_target, recommend
 
 GUIDE = load()
 LIMITS = GUIDE.limits
-TECHNIQUES = set(  # noqa: SIM905 - one name a line would fill the screen
-    "sft cpt dpo orpo kto rm_ppo rlaif grpo dapo gspo distillation embedding_ft feature_classifier "
-    "prompt_engineering no_training rag collect_labels collect_preferences".split()
-)
+TECHNIQUES = {
+    "sft",
+    "cpt",
+    "dpo",
+    "orpo",
+    "kto",
+    "rm_ppo",
+    "rlaif",
+    "grpo",
+    "dapo",
+    "gspo",
+    "distillation",
+    "embedding_ft",
+    "feature_classifier",
+    "prompt_engineering",
+    "no_training",
+    "rag",
+    "collect_labels",
+    "collect_preferences",
+}
 CODES = {rule.id: compile(rule.when, rule.id, "eval") for rule in GUIDE.rules}
 
 
