@@ -1,0 +1,89 @@
+"""Builds the web application: guard, pages, fragments, API. It wires and does not think.
+
+uvicorn --factory app.main:build
+"""
+
+import os
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
+
+from app import api, errors, login, navigation, pages, parts, security, shell, theme
+from app.parts import assets
+from app.toolkit import gr
+from studio import settings
+
+SESSIONS_KEPT = 200  # Gradio keeps about 100 kB a page view
+KEEP_FILES = (3600, 86_400)  # seconds: look every hour, delete Gradio's temporary files after a day
+LARGEST_EVENT = 2**20  # bytes Gradio itself accepts in a file; uploads go through our own API
+
+
+def build() -> FastAPI:
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.get().folder / "cache" / "gradio")
+    app = FastAPI(
+        title="Tunesmith",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        generate_unique_id_function=operation,
+    )
+    errors.install(app)
+    for router in (assets.router, login.router, parts.router, *api.routers()):
+        app.include_router(router)
+    app.get("/health", include_in_schema=False)(health)
+    mount(app, lay_out(pages.discover()))
+    app.add_middleware(security.Guard)
+    return app
+
+
+def operation(route: APIRoute) -> str:
+    return route.name
+
+
+async def health() -> dict[str, bool]:
+    return {"ok": True}
+
+
+def lay_out(found: list[navigation.Page]) -> gr.Blocks:
+    """Every page as a route of one Gradio application."""
+    with gr.Blocks(
+        title="Tunesmith", analytics_enabled=False, fill_width=True, delete_cache=KEEP_FILES
+    ) as demo:
+        for page in found:
+            if page.path == "/":
+                page.build()
+    for page in found:
+        if page.path != "/":
+            with demo.route(page.title, page.path, show_in_navbar=False):
+                page.build()
+    return demo
+
+
+def mount(app: FastAPI, demo: gr.Blocks) -> None:
+    """Gradio behind its doors, last of all routes, with the settings a mounted app does not get by itself."""
+    shell.install()
+    gr.mount_gradio_app(
+        app,
+        demo,
+        path="/",
+        theme=theme.studio(),
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        pwa=False,
+        show_error=False,
+        max_file_size=LARGEST_EVENT,
+    )
+    demo.has_launched = (
+        True  # or Gradio serves any file whose path a client names; see tests/app/test_shell_files.py
+    )
+    demo.state_session_capacity = SESSIONS_KEPT
+    demo._queue.sleep_when_free = 0.01  # its 1 ms default burns 6 % of a core while nothing happens
+    gradio = app.routes[-1]
+    gradio.app = security.Doors(gradio.app, closed, [f"/{path}" for path, *_ in demo.pages])  # type: ignore[attr-defined]
+
+
+async def closed(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+    answer: Response = errors.not_here(Request(scope))
+    await answer(scope, receive, send)
