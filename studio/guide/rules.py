@@ -26,7 +26,7 @@ class RuledOut(_Result):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConditionTrace:
     """One condition of a rule, whether it held, and what it looked at."""
 
@@ -35,7 +35,7 @@ class ConditionTrace:
     looked_at: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RuleTrace:
     """One rule as it was tried. `matched` rules after the deciding one would have fitted too."""
 
