@@ -69,8 +69,8 @@ def prompt_of(row: Row, shape: str) -> Prompt:
     if shape == "chat":
         messages = row["messages"]
         last = max((i for i, m in enumerate(messages) if m["role"] == "assistant"), default=len(messages))
-        answer = messages[last]["content"] if last < len(messages) else ""
-        return Prompt(messages[:last], _last_words(messages[:last]), answer or "")
+        wanted = messages[last]["content"] if last < len(messages) else ""
+        return Prompt(messages[:last], _last_words(messages[:last]), wanted or "")
     prompt: Any = row["prompt"]
     answer: Any = row.get("completion", row.get("chosen", ""))
     if isinstance(prompt, str):

@@ -31,7 +31,7 @@ def _classify(problem: BaseException) -> tuple[str, str, str]:
         return (
             "out of memory",
             "The device ran out of memory.",
-            "Clone it with half the batch size and twice the gradient accumulation: same result, less memory.",
+            "Clone it with half the batch size and twice the accumulation: same result, less memory.",
         )
     if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
         return (
