@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 
 class Brake:
-    """After five failures from one address or for one name, each further one doubles the wait (2 s to 5 min)."""
+    """After five failures from one address or for one name, each further one doubles the wait (to 5 min)."""
 
     def __init__(self) -> None:
         self.failures: dict[str, tuple[int, float]] = {}  # key → how many, no sooner than (monotonic s)

@@ -4,9 +4,12 @@ uvicorn --factory app.main:build
 """
 
 import os
+import warnings
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
 from app import api, errors, login, navigation, pages, parts, security, shell, theme
 from app.parts import assets
@@ -62,28 +65,30 @@ def lay_out(found: list[navigation.Page]) -> gr.Blocks:
 def mount(app: FastAPI, demo: gr.Blocks) -> None:
     """Gradio behind its doors, last of all routes, with the settings a mounted app does not get by itself."""
     shell.install()
-    gr.mount_gradio_app(
-        app,
-        demo,
-        path="/",
-        theme=theme.studio(),
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        mcp_server=False,
-        pwa=False,
-        show_error=False,
-        max_file_size=LARGEST_EVENT,
-    )
-    demo.has_launched = (
-        True  # or Gradio serves any file whose path a client names; see tests/app/test_shell_files.py
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="SSR mode is not supported with multi-page apps")
+        gr.mount_gradio_app(
+            app,
+            demo,
+            path="/",
+            theme=theme.studio(),
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            mcp_server=False,
+            pwa=False,
+            show_error=False,
+            max_file_size=LARGEST_EVENT,
+        )
+    demo.has_launched = True  # or Gradio serves any file a client names: tests/app/test_shell_files.py
     demo.state_session_capacity = SESSIONS_KEPT
     demo._queue.sleep_when_free = 0.01  # its 1 ms default burns 6 % of a core while nothing happens
     gradio = app.routes[-1]
-    gradio.app = security.Doors(gradio.app, closed, [f"/{path}" for path, *_ in demo.pages])  # type: ignore[attr-defined]
+    assert isinstance(gradio, Mount)
+    gradio.app = security.Doors(gradio.app, closed, [f"/{path}" for path, *_ in demo.pages])
 
 
-async def closed(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
-    answer: Response = errors.not_here(Request(scope))
+async def closed(scope: Scope, receive: Receive, send: Send) -> None:
+    answer = errors.not_here(Request(scope))
     await answer(scope, receive, send)

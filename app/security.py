@@ -65,13 +65,13 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self.app(scope, receive, send)
-        if scope["type"] != "http":
-            return await send({"type": "websocket.close", "code": 1008})
-        scope["nonce"] = secrets.token_urlsafe(18)
-        scope["person"] = ""
-        answer = await self.refuse(scope) or self.app
-        await answer(scope, receive, with_headers(send, scope))
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            scope.update(nonce=secrets.token_urlsafe(18), person="")
+            answer = await self.refuse(scope) or self.app
+            await answer(scope, receive, with_headers(send, scope))
+        else:
+            await send({"type": "websocket.close", "code": 1008})
 
     async def refuse(self, scope: Scope) -> Response | None:
         """The answer to give instead of the page, or None to let the request through."""

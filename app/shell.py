@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from fastapi import Request, Response
-from jinja2 import ChoiceLoader, DictLoader
+from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
 from app import navigation, parts
 from app.toolkit import gr
@@ -19,13 +19,13 @@ GRADIO_PAGE = "frontend/index.html"
 
 def install() -> None:
     """Put our template in the place of Gradio's index.html, with the addresses of its script and style."""
-    env = gr.routes.templates.env
-    source, _, _ = parts.templates().loader.get_source(parts.templates(), "gradio_page.html")  # type: ignore[union-attr]
-    if isinstance(env.loader, ChoiceLoader):
+    theirs, ours = gr.routes.templates.env, FileSystemLoader(parts.HERE)
+    if isinstance(theirs.loader, ChoiceLoader):
         return
-    script, style = entry_points(env.loader.get_source(env, GRADIO_PAGE)[0])
-    env.globals.update(parts.SHARED, gradio_script=script, gradio_style=style, page_title=page_title)
-    env.loader = ChoiceLoader([DictLoader({GRADIO_PAGE: source}), parts.templates().loader, env.loader])
+    script, style = entry_points(theirs.loader.get_source(theirs, GRADIO_PAGE)[0])
+    theirs.globals.update(parts.SHARED, gradio_script=script, gradio_style=style, page_title=page_title)
+    page = DictLoader({GRADIO_PAGE: ours.get_source(theirs, "gradio_page.html")[0]})
+    theirs.loader = ChoiceLoader([page, ours, theirs.loader])
 
 
 def entry_points(index: str) -> tuple[str, str]:

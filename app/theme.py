@@ -1,6 +1,6 @@
 """The Gradio theme: our type, one accent, hairlines.
 
-Every colour points at a variable of `static/studio.css`, so light and dark are decided there and nowhere else.
+Every colour is a variable of `static/studio.css`, so light and dark are decided there and nowhere else.
 """
 
 from app.toolkit import gr
@@ -36,6 +36,10 @@ VALUES = {
     "panel_border_width": "0px",
     "input_background_fill": "var(--card)",
     "input_background_fill_focus": "var(--card)",
+    "input_border_width": "1px",
+    "button_border_width": "1px",
+    "checkbox_border_width": "1px",
+    "checkbox_label_border_width": "1px",
     "input_border_color": "var(--line-strong)",
     "input_border_color_focus": "var(--accent)",
     "input_border_color_hover": "var(--line-strong)",

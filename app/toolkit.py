@@ -30,7 +30,7 @@ def without_stubs() -> Iterator[None]:
             raise OSError(f"{thing.__qualname__} needs no stub")
         return find(thing)
 
-    inspect.getfile = find_unless_gradio
+    inspect.getfile = find_unless_gradio  # type: ignore[assignment]
     try:
         yield
     finally:
@@ -40,4 +40,10 @@ def without_stubs() -> Iterator[None]:
 with without_stubs():
     import gradio as gr
 
-__all__ = ["gr"]
+
+def html(markup: str, elem_id: str | None = None) -> gr.HTML:
+    """Our own HTML on a page, without Gradio's type styles and padding. `markup` never holds user text."""
+    return gr.HTML(markup, elem_id=elem_id, apply_default_css=False, padding=False)
+
+
+__all__ = ["gr", "html"]

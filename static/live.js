@@ -316,7 +316,7 @@
   // A question in a real dialog: Escape and "Cancel" mean no.
   function ask(question, yes) {
     const dialog = document.createElement("dialog");
-    dialog.className = "ask";
+    dialog.className = "ask ours";
     const text = Object.assign(document.createElement("p"), { textContent: question, id: "ask-text" });
     const row = Object.assign(document.createElement("div"), { className: "actions" });
     const no = Object.assign(document.createElement("button"), { type: "button", textContent: "Cancel" });
@@ -407,7 +407,7 @@
     close.setAttribute("aria-label", "Close this message");
     close.onclick = () => box.remove();
     box.append(text, close);
-    region("toasts", { "aria-label": "Messages", role: "region" }).append(box);
+    region("toasts", { class: "ours", "aria-label": "Messages", role: "region" }).append(box);
     setTimeout(() => !box.matches(":hover, :focus-within") && box.remove(), kind === "bad" ? 12_000 : 4000);
   }
 

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from app.navigation import Page
 from app.parts import Query, fragment, live, render
-from app.toolkit import gr
+from app.toolkit import gr, html
 from studio.errors import StudioError
 
 STATES = ["queued", "claimed", "running", "paused", "succeeded", "failed", "cancelled"]
@@ -54,8 +54,8 @@ def runs() -> list[dict[str, object]]:
 
 
 def build() -> None:
-    gr.HTML(f'<div class="page">{live("look", every=5, rows=6)}</div>', elem_id="look")
-    with gr.Column(elem_classes="page form"):
+    html(live("look", every=5, rows=6), elem_id="look")
+    with gr.Column(elem_classes="card"):
         gr.Markdown("## Gradio inputs, dressed")
         with gr.Row():
             gr.Textbox(

@@ -71,7 +71,7 @@ def whole(text: str, name: str) -> int:
 
 
 class Paced:
-    """A fragment that sets its own pace: seconds until the browser asks again (0: not until something acts)."""
+    """A fragment with a pace of its own: seconds until the browser asks again (0: when something acts)."""
 
     def __init__(self, body: Markup, every: float):
         self.body, self.every = body, every
@@ -105,7 +105,7 @@ def templates() -> Environment:
 
 
 def attr_json(value: Any) -> str:
-    """A value as JSON for an attribute: data-body="{{ {'name': name} | attr_json }}" (escaped as any text)."""
+    """A value as JSON for an attribute: data-body="{{ {'name': name} | attr_json }}" (escaped)."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -6,10 +6,9 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-TAGS = set(
-    "a b blockquote br code del em h1 h2 h3 h4 h5 h6 hr i li ol p pre s strong sub sup "
-    "table tbody td th thead tr ul".split()
-)
+TEXT = {"a", "b", "blockquote", "br", "code", "del", "em", "hr", "i", "p", "pre", "s", "strong", "sub", "sup"}
+HEADS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+LISTS = {"li", "ol", "ul", "table", "tbody", "td", "th", "thead", "tr"}
 
 
 @cache
@@ -20,7 +19,7 @@ def parser() -> MarkdownIt:
 def markdown(text: str) -> Markup:
     clean = nh3.clean(
         parser().render(text),
-        tags=TAGS,
+        tags=TEXT | HEADS | LISTS,
         attributes={"a": {"href"}, "th": {"align"}, "td": {"align"}},
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
