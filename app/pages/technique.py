@@ -1,0 +1,138 @@
+"""One technique's handbook page at /technique?name=: text, settings, metrics and example rows, all read
+from the technique's own file. Adding a technique file adds its page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+import orjson
+from markupsafe import Markup
+from pydantic.fields import FieldInfo
+
+from app.navigation import Page
+from app.pages.techniques import phases
+from app.parts import Query, fragment, live, render, words
+from app.toolkit import html
+from studio import adapters, parameters, techniques
+from studio.datasets import shapes
+from studio.parameters import Parameters
+from studio.techniques import MetricInfo, Technique
+
+BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
+SIZES = (("a model of 5 million parameters", 5_000_000), ("a model of 7 billion", 7_000_000_000))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table of settings, in words."""
+
+    name: str
+    title: str
+    help: str
+    default: str
+    bounds: str
+    source: str
+    basic: bool
+
+
+@fragment("technique")
+def technique_page(query: Query) -> Markup:
+    technique = techniques.get(query.text("name") or query.text("id") or "sft")
+    lead, handbook = parts_of(technique.handbook)
+    return render(
+        "technique.html",
+        technique=technique,
+        lead=lead,
+        handbook=handbook,
+        phase=phases().get(technique.phase, ""),
+        settings=settings_of(technique.parameters),
+        suggestions=list(suggestions(technique)),
+        adapters=[(adapter, settings_of(adapter.parameters)) for adapter in adapters.all()],
+        metrics=[(metric, healthy(metric)) for metric in technique.metrics],
+        shapes=[(shape, as_json(shape.example)) for shape in shapes_of(technique)],
+    )
+
+
+def parts_of(handbook: str) -> tuple[str, str]:
+    """The first paragraph, which the page shows as its lead, and the Markdown below it."""
+    lead, _, text = handbook.strip().partition("\n\n")
+    return " ".join(lead.split()), text
+
+
+def shapes_of(technique: Technique) -> list[shapes.Shape]:
+    return [shapes.get(name) for name in technique.shapes]
+
+
+def as_json(row: Any) -> str:
+    return orjson.dumps(row, option=orjson.OPT_INDENT_2).decode()
+
+
+def settings_of(kind: type[Parameters]) -> list[Setting]:
+    """Every setting of the class; those shown first in the form come first here too."""
+    rows = [setting(name, field) for name, field in kind.model_fields.items()]
+    return sorted(rows, key=lambda row: not row.basic)
+
+
+def setting(name: str, field: FieldInfo) -> Setting:
+    about = parameters.about(field)
+    return Setting(
+        name=name,
+        title=field.title or name,
+        help=field.description or "",
+        default=worded(field.default, about.get("unit", "")),
+        bounds=bounds(field),
+        source=about.get("source", ""),
+        basic=bool(about.get("basic")),
+    )
+
+
+def worded(value: Any, unit: str = "") -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None:
+        return "none"
+    text = words.number(value) if isinstance(value, int | float) else str(value)
+    return f"{text} {unit}".strip()
+
+
+def bounds(field: FieldInfo) -> str:
+    """The allowed values: the choices, or the limits in words."""
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(str(choice) for choice in get_args(field.annotation))
+    limits = [
+        f"{word} {words.number(getattr(limit, key))}"
+        for key, word in BOUNDS.items()
+        for limit in field.metadata
+        if hasattr(limit, key)
+    ]
+    if limits:
+        return " ".join(limits)
+    return "on or off" if field.annotation is bool else "any"
+
+
+def suggestions(technique: Technique) -> Iterator[tuple[str, str, str]]:
+    """(adapter, model size in words, the settings suggested instead of the defaults)."""
+    for adapter in adapters.all():
+        for size, parameters_of_model in SIZES:
+            instead = technique.suggest(adapter.name, parameters_of_model)
+            titles = technique.parameters.model_fields
+            said = ", ".join(f"{titles[key].title} {worded(value)}" for key, value in instead.items())
+            if said:
+                yield adapter.title, size, said
+
+
+def healthy(metric: MetricInfo) -> str:
+    low, high = metric.healthy
+    unit = f" {metric.unit}" if metric.unit else ""
+    if low is not None and high is not None:
+        return f"{words.number(low)} to {words.number(high)}{unit}"
+    if low is not None:
+        return f"above {words.number(low)}{unit}"
+    return f"below {words.number(high)}{unit}" if high is not None else "watch the trend"
+
+
+def build() -> None:
+    html(live("technique", every=0, rows=4), elem_id="technique")
+
+
+PAGE = Page(path="/technique", title="Technique", build=build, in_nav=False, under="/techniques")
