@@ -1,0 +1,118 @@
+"""What the guide was told and what it answered, remembered; and what the studio can count for it.
+
+`studio.guide` decides and knows no database; this keeps its answers beside the runs that follow from them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from studio import events, techniques
+from studio.datasets import library
+from studio.errors import NotFound
+from studio.guide import card, questions, rules
+from studio.models import Dataset, DatasetVersion, Recommendation
+
+# Which answer of the guide the rows of a shape count for. Thumbs are told apart by their labels.
+COUNTED = {
+    "chat": "n_labelled",
+    "instruction": "n_labelled",
+    "classification": "n_labelled",
+    "preference": "n_pairs",
+    "rated": "n_ratings",
+    "prompt": "n_prompts",
+    "retrieval": "n_query_passages",
+}
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many the registered datasets hold for one answer, and which they are."""
+
+    value: int
+    sources: tuple[str, ...]
+
+
+def save(session: Session, answers: dict[str, Any], who: str = "") -> Recommendation:
+    """Asks the guide and keeps the answer. Raises StudioError naming an answer that cannot be."""
+    read = questions.read_answers(answers)
+    result = rules.recommend(read)
+    kept = Recommendation(
+        answers=read.model_dump(mode="json", exclude_unset=True), result=result.model_dump(mode="json")
+    )
+    session.add(kept)
+    session.flush()
+    events.record(
+        session, "recommendation made", f"recommendation:{kept.id}", who, technique=result.technique
+    )
+    return kept
+
+
+def get(session: Session, recommendation_id: int) -> Recommendation:
+    found = session.get(Recommendation, recommendation_id)
+    if found is None:
+        raise NotFound(
+            f"There is no recommendation {recommendation_id}.", hint="Answer the guide to get one."
+        )
+    return found
+
+
+def newest(session: Session) -> Recommendation | None:
+    return session.scalar(select(Recommendation).order_by(Recommendation.id.desc()).limit(1))
+
+
+def decide(session: Session, recommendation_id: int, accepted: bool, who: str = "") -> Recommendation:
+    """Remembers whether the person follows the advice."""
+    found = get(session, recommendation_id)
+    found.accepted = accepted
+    word = "accepted" if accepted else "rejected"
+    events.record(session, f"recommendation {word}", f"recommendation:{found.id}", who)
+    return found
+
+
+def card_of(recommendation: Recommendation) -> card.Card:
+    """The answer card as it was made, also after the guide itself changed."""
+    return card.make_card(rules.Recommendation.model_validate(recommendation.result))
+
+
+def first_run(shown: card.Card) -> str:
+    """The technique of the studio to begin this advice with; empty where it is no training or not here."""
+    wanted = shown.run_as[0] if shown.trainable and shown.run_as else ""
+    return wanted if wanted in {technique.name for technique in techniques.all()} else ""
+
+
+def counts(session: Session) -> dict[str, Count]:
+    """Answers of the guide that the registered datasets already hold, by the answer's name.
+
+    Of each dataset the newest version counts that is no part of a split, so that no row counts twice."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for version in filter(None, map(_whole, library.listed(session))):
+        for name, rows in _answers_in(version):
+            if rows:
+                found.setdefault(name, []).append((rows, version.title))
+    return {
+        name: Count(sum(rows for rows, _ in parts), tuple(title for _, title in parts))
+        for name, parts in found.items()
+    }
+
+
+def _whole(dataset: Dataset) -> DatasetVersion | None:
+    whole = [version for version in dataset.versions if not version.split]
+    return (whole or dataset.versions or [None])[-1]  # type: ignore[list-item]
+
+
+def _answers_in(version: DatasetVersion) -> Iterable[tuple[str, int]]:
+    if version.shape in COUNTED:
+        return [(COUNTED[version.shape], version.rows)]
+    if version.shape == "labelled":
+        return thumbs(version)
+    return []
+
+
+def thumbs(version: DatasetVersion) -> list[tuple[str, int]]:
+    """Thumbs up and down in a version, from its statistics."""
+    labels = version.report.get("statistics", {}).get("labels") or {}
+    return [("n_binary_pos", int(labels.get("true", 0))), ("n_binary_neg", int(labels.get("false", 0)))]
