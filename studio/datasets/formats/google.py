@@ -15,7 +15,7 @@ USED = ("systemInstruction", "system_instruction", "contents", "tools")
 
 def fits(row: Row) -> str | None:
     contents = row.get("contents")
-    if not (isinstance(contents, list) and contents and isinstance(contents[-1], dict)):
+    if not (isinstance(contents, list) and contents and all(isinstance(turn, dict) for turn in contents)):
         return None
     if "parts" not in contents[0]:
         return None

@@ -24,7 +24,6 @@ BAD = {
     "-1",
     "thumbs_down",
     "thumbs down",
-    "negative",
     "dislike",
     "👎",
 }
@@ -50,9 +49,7 @@ def normalise(row: Row, shape: str) -> Row:
         raise RowError("has no label that says whether the answer was good")
     label = read_label(row[name])
     if label is None:
-        raise RowError(
-            f"the label {str(row[name])[:40]!r} is neither good (1, true, up) nor bad (0, false, down)"
-        )
+        raise RowError(f"the label {str(row[name])[:40]!r} is neither good (1, true) nor bad (0, false)")
     made, used = _sides(row)
     made["label"] = label
     if tools := read_tools(row.get("tools")):

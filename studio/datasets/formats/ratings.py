@@ -37,7 +37,7 @@ def normalise(row: Row, shape: str) -> Row:
     score = read_score(row[name])
     if score is None:
         raise RowError(f"the rating {str(row[name])[:40]!r} is not a number")
-    made = {"prompt": with_system(row, read_side(row, prompt)), "completion": read_side(row, answer)}
+    made: Row = {"prompt": with_system(row, read_side(row, prompt)), "completion": read_side(row, answer)}
     made["score"] = score
     return keep_meta(made, row, (name, prompt, answer, "system"))
 

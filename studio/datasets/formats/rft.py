@@ -11,9 +11,10 @@ RESERVED = {"messages", "tools"}
 
 def fits(row: Row) -> str | None:
     messages = row.get("messages")
-    if not looks_like_messages(messages) or not isinstance(messages[-1], dict):
+    if not isinstance(messages, list) or not looks_like_messages(messages):
         return None
-    asks = messages[-1].get("role") in ("user", "tool")
+    last = messages[-1]
+    asks = isinstance(last, dict) and last.get("role") in ("user", "tool")
     return "prompt" if asks and row.keys() - RESERVED - {"id", "meta"} else None
 
 

@@ -1,8 +1,6 @@
 """TRL preference: `prompt`, `chosen`, `rejected` as texts or messages; the prompt may be implicit, as
 what both answers begin with."""
 
-import os
-
 from studio.datasets.formats.base import Format, Row, RowError, first_key, keep_meta, read_side, with_system
 from studio.datasets.messages import Message, read_tools
 
@@ -49,9 +47,10 @@ def _messages(prompt: Side | None, chosen: list[Message], rejected: list[Message
 
 def _texts(chosen: str, rejected: str) -> tuple[str, str, str]:
     """The common beginning, up to its last white space, is the prompt."""
-    same = os.path.commonprefix([chosen, rejected])
-    while same and not same[-1].isspace():
-        same = same[:-1]
+    pairs = enumerate(zip(chosen, rejected, strict=False))
+    length = next((place for place, (one, other) in pairs if one != other), min(len(chosen), len(rejected)))
+    space = max(chosen.rfind(blank, 0, length) for blank in " \n\t")
+    same = chosen[: space + 1]
     if not same.strip() or chosen == rejected:
         raise RowError("has no “prompt”, and “chosen” and “rejected” share no beginning that could be one")
     return same, chosen[len(same) :], rejected[len(same) :]
