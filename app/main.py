@@ -6,7 +6,7 @@ uvicorn --factory app.main:build
 import os
 import warnings
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
@@ -22,6 +22,11 @@ LARGEST_EVENT = 2**20  # bytes Gradio itself accepts in a file; uploads go throu
 
 
 def build() -> FastAPI:
+    return assemble(pages.discover(), api.routers())
+
+
+def assemble(found: list[navigation.Page], routers: list[APIRouter]) -> FastAPI:
+    """The application of these pages and API routers, guarded."""
     os.environ["GRADIO_TEMP_DIR"] = str(settings.get().folder / "cache" / "gradio")
     app = FastAPI(
         title="Tunesmith",
@@ -31,10 +36,10 @@ def build() -> FastAPI:
         generate_unique_id_function=operation,
     )
     errors.install(app)
-    for router in (assets.router, login.router, parts.router, *api.routers()):
+    for router in (assets.router, login.router, parts.router, *routers):
         app.include_router(router)
     app.get("/health", include_in_schema=False)(health)
-    mount(app, lay_out(pages.discover()))
+    mount(app, lay_out(found))
     app.add_middleware(security.Guard)
     return app
 

@@ -82,15 +82,23 @@
   addEventListener("online", refresh);
   addEventListener("popstate", refresh);
 
-  function connection(lost = [...fragments.values()].some((state) => state.failures > 1)) {
-    let bar = document.getElementById("connection");
-    if (!lost) return void bar?.remove();
+  const losses = new Set();
+
+  function connection() {
+    lost("fragments", [...fragments.values()].some((state) => state.failures > 1));
+  }
+
+  // Whoever polls says here when its server is silent; the bar shows while anyone's is.
+  function lost(who, isLost) {
+    if (isLost) losses.add(who);
+    else losses.delete(who);
+    const bar = document.getElementById("connection");
+    if (!losses.size) return void bar?.remove();
     if (bar) return;
-    bar = document.createElement("div");
-    bar.id = "connection";
-    bar.setAttribute("role", "status");
-    bar.textContent = "Connection lost – retrying. What you see may be out of date.";
-    document.body.append(bar);
+    const made = Object.assign(document.createElement("div"), { id: "connection" });
+    made.setAttribute("role", "status");
+    made.textContent = "Connection lost – retrying. What you see may be out of date.";
+    document.body.append(made);
   }
 
   // ---- patching ---------------------------------------------------------------------------------------
@@ -411,7 +419,7 @@
     setTimeout(() => !box.matches(":hover, :focus-within") && box.remove(), kind === "bad" ? 12_000 : 4000);
   }
 
-  window.studio = { refresh, toast, announce, send, fill, ask, localise, address, go: (url) => location.assign(url) };
+  window.studio = { refresh, lost, toast, announce, send, fill, ask, localise, address, go: (url) => location.assign(url) };
 
   ready(() => {
     region("announcer", { "aria-live": "polite", class: "hidden" });

@@ -1,5 +1,5 @@
 // Drop zones: <div data-upload="/api/datasets" data-accept=".jsonl,.csv">. Drag and drop, keyboard or file
-// dialog; streams the file as the request body field "file", shows progress, can be cancelled, then opens the
+// dialog; streams the file as the request body (its name in ?file=), shows progress, can be cancelled, then opens the
 // answer's "url". A refused file shows the server's message, hint and lines in place.
 (() => {
   "use strict";
@@ -95,11 +95,12 @@
         else window.studio.refresh();
       } else refuse(result, answer, file.name);
     };
-    const form = new FormData();
-    for (const [name, value] of Object.entries(JSON.parse(zone.dataset.fields || "{}"))) form.append(name, value);
-    form.append("file", file);
-    request.open("POST", window.studio.fill(zone.dataset.upload, Object.fromEntries(new URLSearchParams(location.search))));
-    request.send(form);
+    const address = new URL(window.studio.fill(zone.dataset.upload, Object.fromEntries(new URLSearchParams(location.search))), location.href);
+    for (const [name, value] of Object.entries(JSON.parse(zone.dataset.fields || "{}"))) address.searchParams.set(name, value);
+    address.searchParams.set("file", file.name);
+    request.open("POST", address);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.send(file);
   }
 
   // {error, hint, lines: [{line, reason}]} – as the API says it.
