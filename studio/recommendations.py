@@ -108,11 +108,6 @@ def _answers_in(version: DatasetVersion) -> Iterable[tuple[str, int]]:
     if version.shape in COUNTED:
         return [(COUNTED[version.shape], version.rows)]
     if version.shape == "labelled":
-        return thumbs(version)
+        labels = version.report.get("statistics", {}).get("labels", {})
+        return [("n_binary_pos", labels.get("True", 0)), ("n_binary_neg", labels.get("False", 0))]
     return []
-
-
-def thumbs(version: DatasetVersion) -> list[tuple[str, int]]:
-    """Thumbs up and down in a version, from its statistics."""
-    labels = version.report.get("statistics", {}).get("labels") or {}
-    return [("n_binary_pos", int(labels.get("true", 0))), ("n_binary_neg", int(labels.get("false", 0)))]

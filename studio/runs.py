@@ -70,8 +70,9 @@ def launch(session: Session, config: RunConfig, who: str = "") -> Run:
     model = weights.find(session, config.model)
     dataset = library.find_version(session, config.dataset)
     held_out = library.find_version(session, config.held_out) if config.held_out else None
-    for version in filter(None, (dataset, held_out)):
-        _check_shape(technique, version)
+    _check_shape(technique, dataset, technique.shapes, "dataset")
+    if held_out:
+        _check_shape(technique, held_out, technique.shapes + technique.held_out_shapes, "held_out")
     suggested = technique.suggest(adapter.name, model.parameters)
     settings = parameters.validate(technique.parameters, suggested | config.parameters, technique.title)
     of_adapter = parameters.validate(adapter.parameters, config.adapter_parameters, adapter.title)
@@ -212,12 +213,12 @@ def waiting_answers(session: Session, run_id: int) -> bool:
     )
 
 
-def _check_shape(technique: Technique, version: DatasetVersion) -> None:
-    if version.shape not in technique.shapes:
+def _check_shape(technique: Technique, version: DatasetVersion, shapes: tuple[str, ...], field: str) -> None:
+    if version.shape not in shapes:
         raise StudioError(
-            f"{technique.title} cannot learn from “{version.title}”: its rows are {version.shape}.",
-            hint=f"It needs {' or '.join(technique.shapes)} rows.",
-            field="dataset",
+            f"{technique.title} cannot use “{version.title}”: its rows are {version.shape}.",
+            hint=f"It needs {' or '.join(shapes)} rows.",
+            field=field,
         )
 
 

@@ -28,21 +28,48 @@ def chosen(row: Row) -> Row:
     return {"prompt": row["prompt"], "completion": row["chosen"]}
 
 
+def referenced(row: Row) -> Row:
+    """A prompt whose reference answer is known measures what a supervised model should say."""
+    if isinstance(row["prompt"], str):
+        return {"prompt": row["prompt"], "completion": _reference(row)}
+    return {"prompt": row["prompt"], "completion": [{"role": "assistant", "content": _reference(row)}]}
+
+
 # (technique, shape of the rows) → what that technique's trainer reads.
 COLUMNS: dict[tuple[str, str], Callable[[Row], Row]] = {
     ("sft", "chat"): chat,
     ("sft", "instruction"): instruction,
     ("sft", "preference"): chosen,
+    ("sft", "prompt"): referenced,
 }
 
 
-def load(order: DataOrder, technique: str) -> Dataset:
-    """All rows in the columns the technique's trainer expects. The studio checked them when they came in."""
+def load(order: DataOrder, technique: str, *, like: Dataset | None = None) -> Dataset:
+    """All rows in the columns the technique's trainer expects; held-out rows in those of the training rows.
+
+    The studio checked the rows when they came in. Raises StudioError when there are none."""
     column = COLUMNS[technique, order.shape]
-    loaded = Dataset.from_list([column(row) for row in rows(order)])
-    if not len(loaded):
+    found = [column(row) for row in rows(order)]
+    if not found:
         raise StudioError(f"“{order.title}” is empty.", hint="Choose a dataset with rows.", field="dataset")
-    return loaded
+    if like is not None:
+        found = [_in_form_of(row, like.column_names, order.title) for row in found]
+    return Dataset.from_list(found)
+
+
+def _in_form_of(row: Row, columns: list[str], title: str) -> Row:
+    """Whole conversations and (prompt, completion) conversations are the same thing cut differently."""
+    if ("messages" in row) == ("messages" in columns):
+        return row
+    if "messages" in columns and not isinstance(row["prompt"], str):
+        return {"messages": [*row["prompt"], *row["completion"]]}
+    if "messages" in row and row["messages"][-1]["role"] == "assistant":
+        return {"prompt": row["messages"][:-1], "completion": row["messages"][-1:]}
+    raise StudioError(
+        f"“{title}” has rows of another form than the training data.",
+        hint="Choose held-out data of the same shape, or split some off the training data.",
+        field="held_out",
+    )
 
 
 def rows(order: DataOrder) -> Iterator[Row]:
@@ -72,10 +99,16 @@ def prompt_of(row: Row, shape: str) -> Prompt:
         wanted = messages[last]["content"] if last < len(messages) else ""
         return Prompt(messages[:last], _last_words(messages[:last]), wanted or "")
     prompt: Any = row["prompt"]
-    answer: Any = row.get("completion", row.get("chosen", ""))
+    answer: Any = _reference(row) if shape == "prompt" else row.get("completion", row.get("chosen", ""))
     if isinstance(prompt, str):
         return Prompt(None, prompt, answer if isinstance(answer, str) else _last_words(answer))
     return Prompt(prompt, _last_words(prompt), answer if isinstance(answer, str) else _last_words(answer))
+
+
+def _reference(row: Row) -> str:
+    """The wanted answer as text; one given as a JSON value is written as JSON."""
+    wanted = row.get("reference_answer", "")
+    return wanted if isinstance(wanted, str) else orjson.dumps(wanted).decode()
 
 
 def _last_words(messages: list[Row]) -> str:

@@ -41,7 +41,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     spool.say("versions", data=_versions())
     spool.say("activity", text="Reading the data")
     rows = data.load(order.data, order.technique)
-    held_out = data.load(order.held_out, order.technique) if order.held_out else None
+    held_out = data.load(order.held_out, order.technique, like=rows) if order.held_out else None
     prompts = data.prompts(order.held_out or order.data, order.parameters["sample_prompts"])
     watcher.leave_if_asked()
 

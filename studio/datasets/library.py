@@ -3,25 +3,29 @@
 What a file contains is decided by `inspection`; this keeps it. A version never changes.
 """
 
+import hashlib
+import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from studio import events, storage
-from studio.datasets import inspection
+from studio.datasets import canonical, inspection
+from studio.datasets import split as splitting
 from studio.errors import NotFound, Refused
 from studio.models import Dataset, DatasetVersion, Run, now
 
 
-def prepare(path: Path, original: str, **options: object) -> tuple[Path, inspection.Report]:
+def prepare(path: Path, original: str, **options: Any) -> tuple[Path, inspection.Report]:
     """Reads the file into a fresh folder (rows.jsonl, its index, the original) before any transaction.
 
     Raises StudioError, and leaves nothing behind, when no row can be used."""
-    folder = storage.made(storage.inside(f"datasets/{now():%Y%m%d-%H%M%S-%f}"))
+    folder = _new_folder()
     try:
-        report = inspection.inspect(path, name=original, write_to=folder / "rows.jsonl", **options)  # type: ignore[arg-type]
+        report = inspection.inspect(path, name=original, write_to=folder / "rows.jsonl", **options)
         shutil.copyfile(path, folder / "original")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -122,6 +126,60 @@ def find_version(session: Session, reference: str | int) -> DatasetVersion:
 def rows_path(version: DatasetVersion) -> Path:
     """The canonical rows: one JSON object a line, in the version's shape."""
     return storage.inside(version.folder) / "rows.jsonl"
+
+
+def original_path(version: DatasetVersion) -> Path:
+    """The file as it was uploaded, byte for byte."""
+    return storage.inside(version.folder) / "original"
+
+
+def rows_of(version: DatasetVersion, start: int, count: int) -> list[dict[str, Any]]:
+    """A page of canonical rows, found by the offset index without reading what comes before."""
+    return canonical.rows(rows_path(version), start=start, count=count)
+
+
+def prepare_split(
+    version: DatasetVersion, share: float, seed: int
+) -> list[tuple[str, Path, inspection.Report]]:
+    """Cuts a version in two: ("train", folder, report) and ("held-out", folder, report)."""
+    parts = []
+    train, held_out = _new_folder(), _new_folder()
+    try:
+        splitting.split(
+            rows_path(version), train / "rows.jsonl", held_out / "rows.jsonl", share=share, seed=seed
+        )
+        for name, folder in (("train", train), ("held-out", held_out)):
+            report = inspection.inspect(folder / "rows.jsonl")
+            parts.append((name, folder, report.model_copy(update=_as_kept(version, folder))))
+    except BaseException:
+        for folder in (train, held_out):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return parts
+
+
+def add_split(
+    session: Session, version_id: int, parts: list[tuple[str, Path, inspection.Report]], who: str = ""
+) -> list[DatasetVersion]:
+    """Keeps both parts as versions of the same dataset."""
+    parent = get_version(session, version_id)
+    return [
+        add(session, folder, report, name=parent.dataset.name, parent=parent, split=name, who=who)
+        for name, folder, report in parts
+    ]
+
+
+def _as_kept(version: DatasetVersion, folder: Path) -> dict[str, object]:
+    """The rows are canonical already: what was said of the uploaded file's format stays true."""
+    path = folder / "rows.jsonl"
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    kept = {key: version.report[key] for key in ("format", "format_title", "shape", "why")}
+    return kept | {"sha256": digest, "bytes": path.stat().st_size, "fits": version.report["fits"]}
+
+
+def _new_folder() -> Path:
+    return storage.made(storage.inside(f"datasets/{now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"))
 
 
 def delete(session: Session, dataset_id: int, who: str = "") -> list[Path]:

@@ -165,6 +165,7 @@ class Technique:
     parameters: type[TrainingParameters]
     handbook: str
     metrics: list[MetricInfo] = field(default_factory=common_metrics)
+    held_out_shapes: tuple[str, ...] = ()  # further shapes that can measure but not teach
     needs: tuple[str, ...] = ()
     order: int = 100
     suggest: Callable[[str, int | None], dict[str, Any]] = lambda adapter, size: {}

@@ -12,7 +12,8 @@ it does not add facts reliably (retrieval does), and it copies the mistakes in t
 
 **Why these defaults.** Only the answer's tokens count in the loss, since the prompt is given at use. LoRA
 takes about ten times the learning rate of full fine-tuning ("LoRA Without Regret", Thinking Machines, 2025).
-Very small models, such as the built-in starter, need a far higher rate than large ones.
+Very small models, such as the built-in starter, need a far higher rate than large ones
+(measured: `benchmarks/sft_sample.py`).
 
 **Reads.** Chat, prompt/completion, or preference rows (the chosen answer).
 """
@@ -48,12 +49,11 @@ class SFTParameters(TrainingParameters):
 
 def suggest(adapter: str, size: int | None) -> dict[str, Any]:
     """Rates by model size: a model below 50 million parameters is trained like one being pretrained."""
-    tiny = size is not None and size < 50_000_000
-    if tiny:
-        rate, rest = 3e-3, {"per_device_train_batch_size": 32, "num_train_epochs": 20.0, "max_length": 256}
-    else:
-        rate, rest = 2e-5, {}
-    return rest | {"learning_rate": rate if adapter == "full" else min(rate * 10, 1e-2)}
+    full = adapter == "full"
+    if size is not None and size < 50_000_000:
+        tiny = {"per_device_train_batch_size": 16, "max_length": 256, "warmup_ratio": 0.08}
+        return tiny | {"learning_rate": 2e-3 if full else 1e-2, "num_train_epochs": 8.0 if full else 10.0}
+    return {"learning_rate": 2e-5 if full else 2e-4}
 
 
 TECHNIQUE = Technique(
@@ -63,6 +63,7 @@ TECHNIQUE = Technique(
     group="Supervised",
     phase=2,
     shapes=("chat", "instruction", "preference"),
+    held_out_shapes=("prompt",),
     trainer="trl:SFTTrainer",
     config="trl:SFTConfig",
     parameters=SFTParameters,

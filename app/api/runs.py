@@ -1,0 +1,151 @@
+"""Runs over REST: start, watch, stop, resume, compare. The pages use the same functions."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.api.plain import plain
+from app.people import who
+from studio import attempts, comparison, db, metrics, queue, runs
+from studio.errors import StudioError
+from studio.models import Run, Sample
+from studio.runs import RunConfig
+
+router = APIRouter(prefix="/api", tags=["runs"])
+MOST_COMPARED = 50
+NAMES = """id name kind technique adapter state wish attempt activity step total_steps seconds_left latest
+error parameters adapter_parameters seed gpus priority host versions note"""
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    return {
+        **plain(run, NAMES),
+        "model": run.model.name if run.model else None,
+        "model_id": run.model_id,
+        "dataset": run.dataset_version.title if run.dataset_version else None,
+        "dataset_version_id": run.dataset_version_id,
+        "held_out_id": run.held_out_id,
+        "created": run.created,
+        "started": run.started,
+        "ended": run.ended,
+        "url": f"/run?id={run.id}",
+    }
+
+
+@router.post("/runs", status_code=201)
+def start(config: RunConfig, request: Request) -> dict[str, Any]:
+    """Queues a run; a worker takes it up at once if it has room."""
+    with db.transaction() as session:
+        run = runs.launch(session, config, who(request))
+        answer = as_json(run)
+    queue.wake_workers()
+    return answer
+
+
+@router.get("/runs")
+def listed(limit: int = Query(100, ge=1, le=1000)) -> list[dict[str, Any]]:
+    """All runs, the newest first."""
+    with db.reading() as session:
+        return [as_json(run) for run in runs.listed(session, limit=limit)]
+
+
+@router.get("/runs/{run_id}")
+def show(run_id: int) -> dict[str, Any]:
+    with db.reading() as session:
+        return as_json(runs.get(session, run_id))
+
+
+@router.delete("/runs/{run_id}", status_code=204)
+def delete(run_id: int, request: Request) -> Response:
+    """Removes an ended run with its metrics, samples and log. Models it made stay."""
+    with db.transaction() as session:
+        runs.delete(session, run_id, who(request))
+    return Response(status_code=204)
+
+
+@router.post("/runs/{run_id}/stop")
+def stop(run_id: int, request: Request) -> dict[str, Any]:
+    """Asks the run to save a checkpoint and end; it can be resumed."""
+    with db.transaction() as session:
+        return as_json(runs.stop(session, run_id, who=who(request)))
+
+
+@router.post("/runs/{run_id}/pause")
+def pause(run_id: int, request: Request) -> dict[str, Any]:
+    """Asks the run to save a checkpoint and give its device to others."""
+    with db.transaction() as session:
+        return as_json(runs.stop(session, run_id, pause=True, who=who(request)))
+
+
+@router.post("/runs/{run_id}/resume")
+def resume(run_id: int, request: Request) -> dict[str, Any]:
+    """Puts a stopped or failed run back in the queue, to go on from its last checkpoint."""
+    with db.transaction() as session:
+        answer = as_json(runs.resume(session, run_id, who(request)))
+    queue.wake_workers()
+    return answer
+
+
+@router.get("/runs/{run_id}/config")
+def config(run_id: int) -> RunConfig:
+    """The configuration that would start this run again."""
+    with db.reading() as session:
+        return runs.config_of(runs.get(session, run_id))
+
+
+@router.get("/runs/{run_id}/log")
+def log(run_id: int) -> dict[str, str]:
+    """The end of what the trainer printed."""
+    with db.reading() as session:
+        return {"log": attempts.log_of(session, runs.get(session, run_id).id)}
+
+
+@router.get("/runs/{run_id}/samples")
+def samples(run_id: int) -> list[dict[str, Any]]:
+    """What the model answered to the sample prompts, by step."""
+    with db.reading() as session:
+        found = session.query(Sample).filter_by(run_id=runs.get(session, run_id).id)
+        rows = found.order_by(Sample.number, Sample.step).all()
+        return [plain(sample, "step number prompt answer reference scores") for sample in rows]
+
+
+@router.get("/metrics", tags=["metrics"])
+def read_metrics(
+    run: Annotated[list[int], Query(description="One or more run ids.")],
+    after: str = Query("", description="The cursor of the previous answer: only newer points come."),
+    points: int = Query(2000, ge=10, le=100_000, description="Most points a series; extremes are kept."),
+    key: Annotated[list[str] | None, Query(description="Only these metrics.")] = None,
+) -> dict[str, Any]:
+    """Series for charts: whole at first, then only what is new."""
+    wanted = list(dict.fromkeys(run))[:MOST_COMPARED]
+    with db.reading() as session:
+        found = [runs.get(session, run_id) for run_id in wanted]
+        answer = metrics.read(session, found, after=after, points=points, keys=key or ())
+        answer["runs"] = [
+            {
+                "id": each.id,
+                "name": each.name,
+                "state": each.state,
+                "step": each.step,
+                "total_steps": each.total_steps,
+                "color_index": place,
+            }
+            for place, each in enumerate(found)
+        ]
+        return answer
+
+
+@router.get("/compare")
+def compare(
+    runs_: str = Query(..., alias="runs", description="Ids: 7,8"), all: bool = False
+) -> dict[str, Any]:
+    """Settings of several runs side by side; only those that differ unless `all`."""
+    ids = [int(part) for part in runs_.split(",") if part.strip().isdigit()]
+    if len(ids) < 2:
+        raise StudioError("Name at least two runs.", hint="For example ?runs=7,8.", field="runs")
+    with db.reading() as session:
+        found = [runs.get(session, run_id) for run_id in ids[:MOST_COMPARED]]
+        return {
+            "runs": [as_json(run) for run in found],
+            "settings": comparison.table(found, differences_only=not all),
+        }

@@ -1,0 +1,74 @@
+"""`tunesmith doctor`: does this machine have what the studio needs? Looks and changes nothing."""
+
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+
+from studio import broker, migration, queue, settings
+from studio.errors import StudioError
+
+NEEDED = ("gradio", "sqlalchemy", "celery", "torch", "transformers", "trl", "peft")
+LEAST_DISK = 2.0  # GiB
+
+
+def all_checks() -> list[dict[str, Any]]:
+    """`{"check", "ok", "says"}` for each thing looked at."""
+    return [check() for check in (python, packages, folder, database, broker_server, devices)]
+
+
+def _result(check: str, ok: bool, says: str) -> dict[str, Any]:
+    return {"check": check, "ok": ok, "says": says}
+
+
+def python() -> dict[str, Any]:
+    return _result("Python", sys.version_info >= (3, 11), sys.version.split()[0])
+
+
+def packages() -> dict[str, Any]:
+    found, lacking = [], []
+    for name in NEEDED:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            lacking.append(name)
+    says = f"missing: {', '.join(lacking)}. Run make install." if lacking else ", ".join(found)
+    return _result("packages", not lacking, says)
+
+
+def folder() -> dict[str, Any]:
+    place = settings.get().folder
+    existing = next(parent for parent in (place, *place.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    return _result("data folder", free >= LEAST_DISK, f"{place}, {free:.1f} GiB free")
+
+
+def database() -> dict[str, Any]:
+    try:
+        at, wanted = migration.current()
+    except DBAPIError as problem:
+        return _result("database", False, f"does not answer: {problem.orig}")
+    if at != wanted:
+        return _result("database", False, f"is at {at or 'nothing'}, not {wanted}. Run: tunesmith migrate")
+    return _result("database", True, f"at {at}")
+
+
+def broker_server() -> dict[str, Any]:
+    if settings.get().embedded_broker:
+        try:
+            return _result("broker", True, f"embedded: {broker.binary().rsplit('/', 1)[-1]}")
+        except StudioError as problem:
+            return _result("broker", False, str(problem))
+    reached = queue.wake_workers()
+    return _result("broker", reached, "answers" if reached else "does not answer; check TUNESMITH_BROKER")
+
+
+def devices() -> dict[str, Any]:
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return _result("devices", True, "no GPU: small models train on the CPU")
+    listed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=30, check=False)
+    return _result("devices", listed.returncode == 0, listed.stdout.strip() or listed.stderr.strip())
