@@ -91,9 +91,9 @@ class Gatherer:
         for (field, role, text, message), said in zip(view.turns, view.words, strict=True):
             key = role if field == "messages" else field
             characters[key] = characters.get(key, 0) + len(text)
-            words[key] = words.get(key, 0) + len(said)
+            words[key] = words.get(key, 0) + said
             all_characters += len(text)
-            all_words += len(said)
+            all_words += said
             if message is not None and role != "thinking":
                 messages += 1
                 self._roles[role] = self._roles.get(role, 0) + 1

@@ -18,11 +18,11 @@ class Duplicates:
 
     def see(self, view: View) -> None:
         row = view.row
-        key = view.folded
+        key: object = view.folded
         if "label" in row or "score" in row:
-            key = f"{key}\0{row.get('label', row.get('score'))!r}"
-        elif "tools" in row or "image" in row:
-            key = f"{key}\0{row.get('tools')!r}{row.get('image')!r}"
+            key = key, repr(row.get("label", row.get("score"))), row.get("image")
+        elif "tools" in row:
+            key = key, repr(row["tools"])
         self.hashes.append(hash(key))
         self.lines.append(view.line)
 

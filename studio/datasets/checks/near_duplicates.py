@@ -16,34 +16,41 @@ PIECE = 8
 _FACTORS = np.random.default_rng(7).integers(
     1, 2**63, size=(BANDS * PER_BAND, 1), dtype=np.uint64
 ) | np.uint64(1)
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ divided by the golden ratio, odd
+_EIGHTH = np.uint64(2**61)
 
 
 class NearDuplicates:
     def __init__(self) -> None:
         self.tally = Tally()
         self.seen = 0
-        self.bands: dict[bytes, tuple[int, np.ndarray]] = {}
         self.texts: set[int] = set()
+        self.lines: list[int] = []
+        self.signatures: list[bytes] = []
+        self.bands: list[dict[bytes, int]] = [{} for _ in range(BANDS)]  # part of a signature → first row
 
     def see(self, view: View) -> None:
         if self.seen >= ROWS:
             return
         self.seen += 1
-        folded = hash(view.folded)
-        if len(view.folded) < SHORTEST or folded in self.texts:  # exact repeats are another finding
+        text = hash(view.folded)
+        if len(view.folded) < SHORTEST or text in self.texts:  # exact repeats are another finding
             return
-        self.texts.add(folded)
-        signature = sign(view.folded[:CHARACTERS])
-        twin = None
-        for band in range(BANDS):
-            part = signature[band * PER_BAND : (band + 1) * PER_BAND]
-            key = bytes((band,)) + part.tobytes()
-            line, other = self.bands.setdefault(key, (view.line, signature))
-            if twin is None and other is not signature and float((other == signature).mean()) >= ALIKE:
-                twin = line
+        self.texts.add(text)
+        here, signature = len(self.lines), sign(view.folded[:CHARACTERS])
+        self.lines.append(view.line)
+        self.signatures.append(signature)
+        met = {
+            band.setdefault(signature[start : start + PER_BAND * 4], here)
+            for band, start in zip(self.bands, range(0, len(signature), PER_BAND * 4), strict=True)
+        }
+        twin = next((row for row in sorted(met) if row != here and self._alike(row, here)), None)
         if twin is not None:
-            self.tally.add(view.line, f"is almost the same as line {twin}")
+            self.tally.add(view.line, f"is almost the same as line {self.lines[twin]}")
+
+    def _alike(self, one: int, other: int) -> bool:
+        first, second = (np.frombuffer(self.signatures[row], dtype=np.uint32) for row in (one, other))
+        return float((first == second).mean()) >= ALIKE
 
     def finish(self) -> Finding | None:
         count = self.tally.count
@@ -56,16 +63,15 @@ class NearDuplicates:
         )
 
 
-def sign(text: str) -> np.ndarray:
-    """32 MinHash values of the text's overlapping 8-byte pieces; shape (32,), uint32."""
-    data = text.encode()
+def sign(data: bytes) -> bytes:
+    """32 MinHash values of the text's overlapping 8-byte pieces, as uint32."""
     pieces = np.ndarray((len(data) - PIECE + 1,), dtype="<u8", buffer=data, strides=(1,))
-    if len(pieces) > 512:  # keep the same quarter of the pieces in every text
-        mixed = pieces * _MIX
-        kept = pieces[(mixed >> np.uint64(62)) == 0]
-        pieces = kept if len(kept) >= SHORTEST else pieces
-    hashes = ((pieces ^ (pieces >> np.uint64(29))) * _FACTORS) >> np.uint64(32)
-    return hashes.min(axis=1).astype(np.uint32)
+    mixed = pieces * _MIX
+    mixed ^= mixed >> np.uint64(29)
+    if len(mixed) > 1024:  # keep the same eighth of the pieces in every text
+        kept = mixed[mixed < _EIGHTH]
+        mixed = kept if len(kept) >= SHORTEST else mixed
+    return ((mixed * _FACTORS).min(axis=1) >> np.uint64(32)).astype(np.uint32).tobytes()
 
 
 CHECK = Check("near_duplicates", "Near duplicates", (), NearDuplicates, order=70)
