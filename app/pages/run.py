@@ -1,0 +1,147 @@
+"""One run at /run?id=7: what it is doing, its charts, samples, settings, log and history.
+
+The header and the view below the tabs are two live fragments; the address says which run and which tab.
+"""
+
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.navigation import Page
+from app.pages import run_samples, run_settings, run_story, run_words, waiting
+from app.pages.stay import stay
+from app.parts import Paced, Query, fragment, live, render
+from app.toolkit import html
+from studio import db, runs
+from studio.errors import StudioError
+from studio.models import LogPart, Metric, Model, Run, State
+
+TABS = [
+    ("charts", "Charts"),
+    ("samples", "Samples"),
+    ("settings", "Settings"),
+    ("log", "Log"),
+    ("history", "History"),
+]
+CALM = 5.0  # seconds between looks at a run that is over: somebody may resume it
+LOG_PARTS = 400
+FAR_BACK = 20  # first points looked through for the loss a run began with
+
+
+@fragment("run-header")
+def run_header(query: Query) -> Paced:
+    with db.reading() as session:
+        run = find(session, query)
+        if run is None:
+            return Paced(render("run_missing.html", id=query.text("id")), 0)
+        body = render(
+            "run_header.html",
+            run=run,
+            say=run_words,
+            queue=waiting.look(session),
+            model=result_of(session, run),
+            figures=figures(session, run),
+            parent=session.get(Run, run.parent_id) if run.parent_id else None,
+            last_words=last_words(session, run) if run.state == State.FAILED else "",
+        )
+        return Paced(body, 1 if run_words.is_active(run) else CALM)
+
+
+@fragment("run-view")
+def run_view(query: Query) -> Paced:
+    tab = query.text("tab", "charts")
+    with db.reading() as session:
+        run = find(session, query)
+        if run is None:
+            return Paced(Markup(""), 0)
+        show = VIEWS.get(tab, VIEWS["charts"])
+        body = render("run_tabs.html", run=run, tab=tab if tab in VIEWS else "charts", tabs=TABS)
+        return Paced(body + show(session, run, query), 1 if run_words.is_active(run) else CALM)
+
+
+def find(session: Session, query: Query) -> Run | None:
+    """The run of the address; None when it names none, or one that is not there."""
+    try:
+        return runs.get(session, query.number("id"))
+    except StudioError:
+        return None
+
+
+def result_of(session: Session, run: Run) -> Model | None:
+    """The model a run made: the newest, should there be several."""
+    return session.scalar(select(Model).where(Model.run_id == run.id).order_by(Model.id.desc()).limit(1))
+
+
+def figures(session: Session, run: Run) -> list[tuple[str, str, str]]:
+    """(name, value, note) of the headline metrics: loss, held-out loss, and the technique's own first one."""
+    start = first_value(session, run, "loss")
+    found = [("Loss", run_words.figure(run, "loss"), f"began at {start}" if start else "")]
+    if run.held_out_id or "eval_loss" in run.latest:
+        found.append(("Held-out loss", run_words.figure(run, "eval_loss"), "rows it does not train on"))
+    technique = run_words.technique_of(run)
+    own = [m for m in technique.metrics if m.group not in PLAIN_GROUPS] if technique else []
+    for metric in own:
+        if metric.key in run.latest:
+            found.append((metric.title, run_words.figure(run, metric.key), metric.unit))
+            break
+    return found
+
+
+PLAIN_GROUPS = {"Loss", "Optimiser", "Throughput"}
+
+
+def first_value(session: Session, run: Run, key: str) -> str:
+    early = session.scalars(
+        select(Metric.data).where(Metric.run_id == run.id).order_by(Metric.seq).limit(FAR_BACK)
+    )
+    value = next((data[key] for data in early if key in data), None)
+    return "" if value is None or isinstance(value, str) else f"{value:.3g}"
+
+
+def last_words(session: Session, run: Run) -> str:
+    """The end of the log, to stand beside an error."""
+    parts = session.scalars(
+        select(LogPart.text).where(LogPart.run_id == run.id).order_by(LogPart.seq.desc()).limit(3)
+    ).all()
+    return "\n".join(plain("".join(reversed(parts))).splitlines()[-15:])
+
+
+def charts(_session: Session, run: Run, _query: Query) -> Markup:
+    empty = {
+        State.QUEUED: "The first points appear here seconds after the run has started.",
+        State.CLAIMED: "The first points appear here as soon as the model is loaded.",
+        State.RUNNING: "The first points appear here as soon as the model is loaded.",
+    }.get(run.state, "This run ended before its first step, so there is nothing to draw.")
+    return render("run_charts.html", run=run, empty=empty)
+
+
+def log(session: Session, run: Run, _query: Query) -> Markup:
+    """The newest pieces of the log, each with a key, so that an update only appends."""
+    newest = session.scalars(
+        select(LogPart).where(LogPart.run_id == run.id).order_by(LogPart.seq.desc()).limit(LOG_PARTS)
+    ).all()
+    parts = [(part.seq, plain(part.text)) for part in reversed(newest)]
+    return render("run_log.html", run=run, parts=parts, is_active=run_words.is_active(run))
+
+
+def plain(text: str) -> str:
+    """Terminal output as lines: of a progress bar that redraws itself only the last state counts."""
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
+VIEWS = {
+    "charts": charts,
+    "samples": run_samples.show,
+    "settings": run_settings.show,
+    "log": log,
+    "history": run_story.show,
+}
+
+
+def build() -> None:
+    html(live("run-header", every=1, rows=3), elem_id="run-header")
+    html(live("run-view", every=1, rows=6), elem_id="run-view")
+    stay()
+
+
+PAGE = Page(path="/run", title="Run", build=build, in_nav=False, under="/runs")

@@ -1,0 +1,85 @@
+"""What every page says about a run in the same words: technique, figures, time. A helper, no page."""
+
+from datetime import datetime
+
+from app.parts import words
+from studio import adapters, techniques
+from studio.models import Run, State, now
+from studio.runs import ACTIVE, IN_PROGRESS, RESUMABLE
+from studio.techniques import Technique
+
+LONGEST_SHORT_NAME = 5  # "sft" is known as SFT; "reward_model" is better called by its title
+
+FILTERS = {
+    "": ("All", frozenset(State)),
+    "active": ("In progress", frozenset(ACTIVE)),
+    "done": ("Done", frozenset({State.SUCCEEDED})),
+    "stopped": ("Stopped", frozenset({State.CANCELLED, State.PAUSED})),
+    "failed": ("Failed", frozenset({State.FAILED})),
+}
+
+
+def technique_of(run: Run) -> Technique | None:
+    """None for a technique whose file is gone."""
+    return techniques.get(run.technique) if run.technique in techniques._registry else None
+
+
+def technique(run: Run) -> str:
+    found = technique_of(run)
+    if len(run.technique) <= LONGEST_SHORT_NAME or found is None:
+        return run.technique.upper()
+    return found.title
+
+
+def adapter(run: Run) -> str:
+    return adapters.get(run.adapter).title if run.adapter in adapters._registry else run.adapter
+
+
+def value(run: Run, key: str) -> float | None:
+    """The newest value of a metric; None when there is none or it was no finite number."""
+    found = run.latest.get(key)
+    return None if isinstance(found, str) else found
+
+
+def figure(run: Run, key: str) -> str:
+    """The newest value of a metric with four significant digits."""
+    found = run.latest.get(key)
+    if isinstance(found, str):
+        return "not a number" if found == "NaN" else "infinite"
+    return words.number(found)
+
+
+def is_active(run: Run) -> bool:
+    return run.state in ACTIVE
+
+
+def is_in_progress(run: Run) -> bool:
+    return run.state in IN_PROGRESS
+
+
+def is_resumable(run: Run) -> bool:
+    return run.state in RESUMABLE
+
+
+def took(run: Run) -> float | None:
+    """Seconds from the first start to the end, or until now. None: never started."""
+    if run.started is None:
+        return None
+    until: datetime = run.ended or now()
+    return (until - run.started).total_seconds()
+
+
+def time(run: Run) -> str:
+    """The one time that matters: what is left while it runs, what it took when it is over."""
+    if run.state == State.QUEUED:
+        return words.MISSING
+    if is_in_progress(run):
+        return words.left(run.seconds_left) or words.MISSING
+    return words.duration(took(run))
+
+
+def activity(run: Run) -> str:
+    """What a run in progress is doing besides stepping; empty while it simply trains."""
+    if run.wish and is_in_progress(run):
+        return f"{'Pausing' if run.wish == 'pause' else 'Stopping'}: saving a checkpoint"
+    return run.activity if is_in_progress(run) else ""

@@ -1,0 +1,79 @@
+"""All runs in one live table at /runs: search, filter, choose some to compare, stop, resume, clone, delete.
+
+The address carries search, filter and choice: `/runs?q=sft&state=failed&pick=7,8`.
+"""
+
+from urllib.parse import urlencode
+
+from app.navigation import Page
+from app.pages import run_words, waiting
+from app.pages.stay import stay
+from app.parts import Paced, Query, fragment, live, render
+from app.toolkit import html
+from studio import db, runs
+from studio.models import Run
+
+MOST = 500
+CALM = 3.0  # seconds between looks while nothing runs
+
+
+@fragment("runs")
+def runs_table(query: Query) -> Paced:
+    with db.reading() as session:
+        every = runs.listed(session, limit=MOST)
+        search, state = query.text("q").strip(), query.text("state")
+        shown = [run for run in every if is_wanted(run, search, state)]
+        chosen = [run.id for run in every if run.id in set(query.numbers("pick"))]
+        body = render(
+            "runs.html",
+            say=run_words,
+            queue=waiting.look(session),
+            runs=shown,
+            total=len(every),
+            most=MOST,
+            search=search,
+            state=state,
+            filters=count(every),
+            chosen=chosen,
+            link=lambda state, pick: address(search, state, pick),
+            hidden=[number for number in chosen if number not in {run.id for run in shown}],
+        )
+    return Paced(body, 1 if any(run_words.is_active(run) for run in every) else CALM)
+
+
+def is_wanted(run: Run, search: str, state: str) -> bool:
+    """Every word of the search must occur somewhere in what the row shows."""
+    if run.state not in run_words.FILTERS.get(state, run_words.FILTERS[""])[1]:
+        return False
+    row = " ".join(
+        [
+            run.name,
+            run_words.technique(run),
+            run_words.adapter(run),
+            run.model.name if run.model else "",
+            run.dataset_version.title if run.dataset_version else "",
+        ]
+    ).lower()
+    return all(word in row for word in search.lower().split())
+
+
+def count(every: list[Run]) -> list[tuple[str, str, int]]:
+    """(value, word, how many runs) of each filter."""
+    return [
+        (value, word, sum(run.state in states for run in every))
+        for value, (word, states) in run_words.FILTERS.items()
+    ]
+
+
+def address(search: str, state: str, pick: list[int]) -> str:
+    parts = {"q": search, "state": state, "pick": ",".join(map(str, pick))}
+    present = {name: text for name, text in parts.items() if text}
+    return "/runs" + (f"?{urlencode(present, safe=',')}" if present else "")
+
+
+def build() -> None:
+    html(live("runs", every=1, rows=6), elem_id="runs")
+    stay()
+
+
+PAGE = Page(path="/runs", title="Runs", build=build, icon="runs", order=200)
