@@ -1,0 +1,116 @@
+"""The dataset library at /datasets: a place to drop a file, the list of what is there, and one example
+row of every shape. What one dataset contains is shown by `dataset`."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import orjson
+from markupsafe import Markup
+from sqlalchemy import func, select, union_all
+from sqlalchemy.orm import Session
+
+from app.navigation import Page
+from app.parts import Query, fragment, live, render, words
+from app.toolkit import html
+from studio import db, settings
+from studio.datasets import library, shapes
+from studio.datasets.readers import READERS
+from studio.models import Dataset, DatasetVersion, Run
+
+# How a finding's severity is shown: the kind of chip, and the word for one and for several.
+SEVERITIES = {
+    "error": ("bad", "error", "errors"),
+    "warning": ("warn", "warning", "warnings"),
+    "info": ("info", "note", "notes"),
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One row of the list: a dataset, its newest version, and who used any of its versions."""
+
+    dataset: Dataset
+    newest: DatasetVersion | None
+    shape: str = ""
+    runs: int = 0
+    findings: list[tuple[str, str]] = field(default_factory=list)
+
+
+@fragment("datasets")
+def datasets_list(_query: Query) -> Markup:
+    with db.reading() as session:
+        return render("datasets.html", listed=list(listed(session)))
+
+
+@fragment("dataset-examples")
+def dataset_examples(_query: Query) -> Markup:
+    """One example row of every shape, to copy or to save as the start of a file."""
+    with db.reading() as session:
+        is_empty = session.scalar(select(Dataset.id).limit(1)) is None
+    rows = [(shape, orjson.dumps(shape.example).decode()) for shape in shapes.SHAPES.values()]
+    return render(
+        "datasets_examples.html",
+        is_empty=is_empty,
+        examples=[(shape, row, f"data:application/x-ndjson,{quote(row)}%0A") for shape, row in rows],
+    )
+
+
+def listed(session: Session) -> Iterable[Listed]:
+    used = uses(session)
+    for dataset in library.listed(session):
+        newest = leading(dataset)
+        yield Listed(
+            dataset,
+            newest,
+            shape_title(newest.shape) if newest else "",
+            sum(used[version.id] for version in dataset.versions),
+            chips(newest.report.get("findings", [])) if newest else [],
+        )
+
+
+def leading(dataset: Dataset) -> DatasetVersion | None:
+    """The newest version, passing over held-out parts: those are never trained on."""
+    trainable = [version for version in dataset.versions if version.split != "held-out"]
+    return (trainable or dataset.versions or [None])[-1]
+
+
+def uses(session: Session) -> Counter[int]:
+    """Version id → how many runs learned from it or were measured on it."""
+    either = union_all(
+        select(Run.id, Run.dataset_version_id.label("version")),
+        select(Run.id, Run.held_out_id.label("version")),
+    ).subquery()
+    counted = select(either.c.version, func.count(either.c.id.distinct())).group_by(either.c.version)
+    return Counter({version: runs for version, runs in session.execute(counted) if version is not None})
+
+
+def chips(findings: Iterable[dict[str, object]]) -> list[tuple[str, str]]:
+    """(kind of chip, words) for each severity there is, the worst first."""
+    counts = Counter(finding["severity"] for finding in findings)
+    return [
+        (kind, words.count(counts[severity], one, many))
+        for severity, (kind, one, many) in SEVERITIES.items()
+        if counts[severity]
+    ]
+
+
+def shape_title(name: str) -> str:
+    return shapes.SHAPES[name].title if name in shapes.SHAPES else name
+
+
+def build() -> None:
+    endings = [suffix for reader in READERS.all() for suffix in reader.suffixes]
+    head = render(
+        "datasets_head.html",
+        accept=",".join([*endings, ".gz"]),
+        endings=", ".join(endings),
+        most=words.size(settings.get().max_upload),
+    )
+    html(str(head), elem_id="datasets-head")
+    html(live("datasets", every=5, rows=5), elem_id="datasets")
+    html(live("dataset-examples", every=0, rows=2), elem_id="dataset-examples")
+
+
+PAGE = Page(path="/datasets", title="Datasets", build=build, icon="datasets", order=110)
