@@ -99,9 +99,16 @@ def counts(session: Session) -> dict[str, Count]:
     }
 
 
+def completed(session: Session, given: dict[str, Any]) -> dict[str, Any]:
+    """A person's answers, and what the studio counts itself where they said nothing."""
+    return {name: count.value for name, count in counts(session).items()} | given
+
+
 def _whole(dataset: Dataset) -> DatasetVersion | None:
+    """The newest version that is no part of a split; without one, the newest that is for training."""
     whole = [version for version in dataset.versions if not version.split]
-    return (whole or dataset.versions or [None])[-1]  # type: ignore[list-item]
+    parts = [version for version in dataset.versions if version.split == "train"]
+    return next(iter([*reversed(whole), *reversed(parts)]), None)
 
 
 def _answers_in(version: DatasetVersion) -> Iterable[tuple[str, int]]:

@@ -45,7 +45,8 @@ def keep(given: Given) -> dict[str, str]:
 def finish(key: str, request: Request) -> dict[str, Any]:
     """Makes the recommendation. The draft stays, so that going back in the browser finds it."""
     with db.transaction() as session:
-        made = recommendations.save(session, known_answers(session, key), who(request))
+        given = drafts.get(session, key).get("answers", {})
+        made = recommendations.save(session, recommendations.completed(session, given), who(request))
         return {"id": made.id, "url": f"/guide?recommendation={made.id}"}
 
 
@@ -68,34 +69,26 @@ def download(recommendation_id: int) -> Response:
     return Response(card.to_markdown(shown), media_type="text/markdown; charset=utf-8", headers=headers)
 
 
-def known_answers(session: Any, key: str) -> dict[str, Any]:
-    """What the studio counts itself, under what the person said."""
-    counted = {name: count.value for name, count in recommendations.counts(session).items()}
-    return counted | drafts.get(session, key).get("answers", {})
-
-
 def read_answer(name: str, value: Any) -> Any:
     """One answer as it comes from a form: a text of the question's kind, or None for “I don't know”."""
     question = questions.get_question(name)
     if isinstance(value, str):
         value = parse(question.kind, value.strip(), [option.value for option in question.options])
-        if value is NOTHING:
-            raise StudioError(
-                f"{question.title} needs another answer.", hint=questions.describe_allowed(name), field=name
-            )
-    questions.read_answers({name: value})
+    try:
+        questions.read_answers({name: value})
+    except StudioError as problem:
+        hint = questions.describe_allowed(name) + " Or choose “I don't know”."
+        raise StudioError(problem.message, hint=hint, field=name) from problem
     return value
 
 
-NOTHING = object()
-
-
 def parse(kind: str, text: str, options: list[str | int]) -> Any:
+    """The text as the kind's type; a text that is none of it comes back as it is, to be refused by name."""
     if kind == "choice":
-        return next((option for option in options if str(option) == text), NOTHING)
+        return next((option for option in options if str(option) == text), text)
     if kind == "yes_no":
-        return {"true": True, "false": False}.get(text, NOTHING)
+        return {"true": True, "false": False}.get(text, text)
     try:
         return int(text) if kind == "whole" else float(text)
     except ValueError:
-        return NOTHING
+        return text

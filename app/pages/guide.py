@@ -1,0 +1,107 @@
+"""The decision guide at /guide: eight steps, one decision each, then the answer card.
+
+The questions, the rules and every word of the advice come from `studio.guide`. Answers lie in a draft whose key
+is in the address; `static/guide.js` sends them as they are given.
+"""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from app.navigation import Page
+from app.pages.stay import stay
+from app.parts import Query, assets, fragment, live, render
+from app.toolkit import gr, html
+from studio import db, drafts, recommendations, techniques
+from studio.guide import card, questions, rules
+from studio.guide.document import load
+
+# Where to go with advice that is no training.
+ELSEWHERE = {
+    "prompt_engineering": ("/try", "Try prompts on a model"),
+    "rag": ("/datasets", "Look at the data"),
+    "no_training": ("/try", "Try the model as it is"),
+    "collect_labels": ("/datasets", "Bring labelled examples"),
+    "collect_preferences": ("/datasets", "Bring preference data"),
+}
+
+
+@fragment("guide")
+def guide(query: Query) -> Markup:
+    number = query.maybe("recommendation")
+    return answer(number) if number is not None else step(query)
+
+
+def step(query: Query) -> Markup:
+    steps = questions.list_steps()
+    at = min(max(query.maybe("step", 1) or 1, 1), len(steps))
+    key = query.text("draft")
+    with db.reading() as session:
+        given = drafts.get(session, key).get("answers", {})
+        counted = recommendations.counts(session)
+        newest = recommendations.newest(session) if not key else None
+        earlier = (newest, recommendations.card_of(newest).title) if newest else None
+    asked = [describe(name, given, counted) for name in steps[at - 1].fields]
+    done = [any(name in given for name in each.fields) for each in steps]
+    return render("guide_step.html", steps=steps, at=at, key=key, asked=asked, done=done, earlier=earlier)
+
+
+def describe(name: str, given: dict[str, Any], counted: dict[str, recommendations.Count]) -> dict[str, Any]:
+    """One question with what is in its field now: said by the person, counted by the studio, or nothing."""
+    count = counted.get(name)
+    known = name in given
+    value = given[name] if known else count.value if count else None
+    return {
+        "name": name,
+        "question": questions.get_question(name),
+        "value": value,
+        "unknown": known and value is None,
+        "count": count,
+        "is_counted": count is not None and value == count.value,
+    }
+
+
+@fragment("guide-side")
+def side(query: Query) -> Markup:
+    """What the guide would say now; empty beside the answer card."""
+    if query.maybe("recommendation") is not None:
+        return Markup()
+    with db.reading() as session:
+        said = drafts.get(session, query.text("draft")).get("answers", {})
+        answers = recommendations.completed(session, said)
+    if not said:
+        return render("guide_side.html", shown=None, answered=0, total=0)
+    shown = card.make_card(rules.recommend(questions.read_answers(answers)))
+    return render("guide_side.html", shown=shown, answered=len(said), total=len(load().fields))
+
+
+def answer(number: int) -> Markup:
+    with db.reading() as session:
+        found = recommendations.get(session, number)
+    shown = recommendations.card_of(found)
+    first = recommendations.first_run(shown)
+    return render(
+        "guide_answer.html",
+        found=found,
+        shown=shown,
+        first=techniques.get(first) if first else None,
+        here=[technique.title for technique in techniques.all()],
+        elsewhere=ELSEWHERE.get(shown.technique),
+    )
+
+
+def build() -> None:
+    stay()
+    with gr.Row(elem_classes="beside"):
+        html(live("guide", every=0, rows=8), elem_id="guide")
+        html(live("guide-side", every=0, rows=3), elem_id="guide-side")
+    gr.HTML(
+        '<span class="hidden" aria-hidden="true"></span>',
+        js_on_load=f'import("{assets.address("guide.js")}")',
+        apply_default_css=False,
+        padding=False,
+        elem_classes="nothing",
+    )
+
+
+PAGE = Page(path="/guide", title="Guide", build=build, icon="guide", order=110)
