@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import api, errors, login, navigation, pages, parts, security, shell, theme
 from app.parts import assets
-from app.toolkit import gr
+from app.toolkit import gr, in_loop
 from studio import settings
 
 SESSIONS_KEPT = 200  # Gradio keeps about 100 kB a page view
@@ -39,7 +39,7 @@ def assemble(found: list[navigation.Page], routers: list[APIRouter]) -> FastAPI:
     for router in (assets.router, login.router, parts.router, *routers):
         app.include_router(router)
     app.get("/health", include_in_schema=False)(health)
-    mount(app, lay_out(found))
+    in_loop(lambda: mount(app, lay_out(found)))
     app.add_middleware(security.Guard)
     return app
 

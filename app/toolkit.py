@@ -7,11 +7,12 @@
 It builds no page and no app.
 """
 
+import asyncio
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -41,9 +42,25 @@ with without_stubs():
     import gradio as gr
 
 
+T = TypeVar("T")
+
+
+def in_loop(work: Callable[[], T]) -> T:
+    """Calls `work` while an event loop runs: outside one Gradio opens one for each lock and closes none."""
+
+    async def inside() -> T:
+        return work()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(inside())
+    return work()
+
+
 def html(markup: str, elem_id: str | None = None) -> gr.HTML:
     """Our own HTML on a page, without Gradio's type styles and padding. `markup` never holds user text."""
     return gr.HTML(markup, elem_id=elem_id, apply_default_css=False, padding=False)
 
 
-__all__ = ["gr", "html"]
+__all__ = ["gr", "html", "in_loop"]

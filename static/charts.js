@@ -230,13 +230,13 @@
         const name = plain(run.name);
         const pick = (of) => {
           const indices = chosen(steps, of, range, DRAWN);
-          return { x: indices.map((i) => steps[i]), y: indices.map((i) => of[i]), customdata: indices.map((i) => values[i]) };
+          return { x: indices.map((i) => steps[i]), y: indices.map((i) => of[i]) };
         };
         const common = { type: "scatter", mode: steps.length < 2 ? "markers" : "lines", name, marker: { color: colour(run), size: 6 } };
         const raw = { ...common, ...pick(values), line: { color: colour(run), width: smoothed ? 1 : 1.8, dash: dash(run) } };
         if (!smoothed) return [{ ...raw, hovertemplate: "%{y:.4~g}" }];
         const front = { ...common, ...pick(smooth(values, weight)), line: { color: colour(run), width: 2, dash: dash(run) } };
-        return [{ ...raw, opacity: 0.28, hoverinfo: "skip" }, { ...front, hovertemplate: "%{y:.4~g} (raw %{customdata:.4~g})" }];
+        return [{ ...raw, opacity: 0.28, hoverinfo: "skip" }, { ...front, hovertemplate: "%{y:.4~g}" }];
       });
     }
 
@@ -251,9 +251,9 @@
         showlegend: false,
         font,
         hovermode: "x unified",
-        hoverlabel: { bgcolor: look("--card"), bordercolor: look("--line-strong"), font: { ...font, color: look("--ink") }, namelength: 28 },
+        hoverlabel: { bgcolor: look("--card"), bordercolor: look("--line-strong"), font: { ...font, size: 11, color: look("--ink") }, namelength: 20 },
         dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-        xaxis: { ...axis, ...(range ? { range: [...range], autorange: false } : { autorange: true }), tickformat: ",~d", nticks: 6, unifiedhovertitle: { text: "step %{x:,d}" } },
+        xaxis: { ...axis, ...(range ? { range: [...range], autorange: false } : { autorange: true }), tickformat: ",~d", nticks: 6, showspikes: false, unifiedhovertitle: { text: "step %{x:,d}" } },
         yaxis: { ...axis, type: chart.log ? "log" : "linear", autorange: true, fixedrange: true, nticks: 5 },
       };
     }
