@@ -114,10 +114,10 @@ def _tool_result(result: Any, where: str) -> Message:
     content = result.get("content")
     parts = content if isinstance(content, list) else [content]
     texts = [part.get("text") if isinstance(part, dict) and "text" in part else part for part in parts]
-    said = [
+    said = "\n".join(
         text if isinstance(text, str) else orjson.dumps(text).decode() for text in texts if text is not None
-    ]
-    return {"role": "tool", "tool_call_id": str(result.get("toolUseId", "")), "content": "\n".join(said)}
+    )
+    return {"role": "tool", "content": said, "tool_call_id": str(result.get("toolUseId", ""))}
 
 
 FORMAT = Format(

@@ -23,6 +23,8 @@ def normalise(row: Row, shape: str) -> Row:
     if prompt[-1]["role"] == "assistant":
         raise RowError("the last message is the assistant's: a prompt has to end with the user")
     made: Row = {"prompt": prompt}
+    if "reference_answer" in row:
+        made["reference_answer"] = row["reference_answer"]
     if tools := read_tools(row.get("tools")):
         made["tools"] = tools
     return made | {key: value for key, value in row.items() if key not in RESERVED}

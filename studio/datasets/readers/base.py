@@ -165,7 +165,7 @@ def open_utf8(path: Path, limits: Limits) -> Iterator[BinaryIO]:
 
 def as_row(value: Any) -> dict[str, Any] | BadRow:
     """A JSON value as a row: only objects are rows."""
-    if isinstance(value, dict):
+    if isinstance(value, dict | BadRow):
         return value
     kind = {list: "a list", str: "a piece of text", bool: "true or false", type(None): "null"}
     return BadRow(f"is {kind.get(type(value), 'a number')}, not an object with named fields")

@@ -47,28 +47,6 @@ class Broken(Exception):
     """The text stops being JSON here; the message is a plain reason."""
 
 
-def _refuse_constant(name: str) -> None:
-    raise Broken(f"holds {name}, which JSON does not know: use null or a number")
-
-
-def _number(digits: str) -> int | float:
-    """Whole numbers beyond 64 bits become floating point, as they do when reading JSONL."""
-    if len(digits) > 19:
-        return float(digits)
-    value = int(digits)
-    return value if -(2**63) <= value < 2**64 else float(value)
-
-
-def _no_infinity(digits: str) -> float:
-    value = float(digits)
-    if value in (float("inf"), float("-inf")):
-        raise Broken(f"holds the number {digits[:20]}, which is too large")
-    return value
-
-
-DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_number, parse_float=_no_infinity)
-
-
 class _Window:
     """A moving window over the text: `here` is the place read up to, `line` its line number."""
 
@@ -76,6 +54,24 @@ class _Window:
         self._stream, self._longest = stream, longest
         self._decode = codecs.getincrementaldecoder("utf-8-sig")(errors="replace").decode
         self._text, self.here, self.line, self._ended = "", 0, 1, False
+        self._refused = ""
+        self._decoder = json.JSONDecoder(
+            parse_constant=self._constant, parse_int=self._integer, parse_float=self._float
+        )
+
+    def _constant(self, name: str) -> None:
+        self._refused = f"holds {name}, which JSON does not know: use null or a number"
+
+    def _integer(self, digits: str) -> int | float:
+        """Whole numbers beyond 64 bits become floating point, as they do when reading JSONL."""
+        value = int(digits) if len(digits) < 21 else 2**64
+        return value if -(2**63) <= value < 2**64 else self._float(digits)
+
+    def _float(self, digits: str) -> float:
+        value = float(digits)
+        if value in (float("inf"), float("-inf")):
+            self._refused = "holds a number that is too large"
+        return value
 
     def _more(self) -> bool:
         """Drop what was read, take in as much again as is held (at least 1 MB)."""
@@ -109,11 +105,12 @@ class _Window:
         return True
 
     def value(self) -> Any:
-        """The next whole JSON value. Raises Broken."""
+        """The next whole JSON value; a BadRow where it holds a number that JSON cannot hold. Raises Broken."""
         self.peek()
         while True:
+            self._refused = ""
             try:
-                value, end = DECODER.raw_decode(self._text, self.here)
+                value, end = self._decoder.raw_decode(self._text, self.here)
             except json.JSONDecodeError as problem:
                 held = len(self._text) - self.here
                 if self._ended or (problem.pos < len(self._text) - 64 and "Unterminated" not in problem.msg):
@@ -128,7 +125,7 @@ class _Window:
                 self._more()
                 continue
             self._move(end)
-            return value
+            return BadRow(self._refused) if self._refused else value
 
     def _explain(self, problem: json.JSONDecodeError) -> str:
         if (self._ended and problem.pos >= len(self._text) - 1) or "Unterminated" in problem.msg:
@@ -182,6 +179,7 @@ def _array(window: _Window) -> Iterator[Line]:
 def _object(window: _Window) -> Iterator[Line]:
     """A wrapper around one array gives the array's rows; any other object is itself one row."""
     start, row, wrapped = window.line, dict[str, Any](), ""
+    refused: BadRow | None = None
     window.take("{")
     while not window.take("}"):
         if window.peek() != '"':
@@ -199,10 +197,11 @@ def _object(window: _Window) -> Iterator[Line]:
             yield from _array(window)
         else:
             row[name] = window.value()
+            refused = row[name] if isinstance(row[name], BadRow) else refused
         if not window.take(",") and window.peek() != "}":
             raise Broken("has a field that is not followed by a comma or a closing brace")
     if not wrapped:
-        yield start, row
+        yield start, refused or row
 
 
 def accepts(start: bytes) -> bool:
