@@ -17,10 +17,10 @@ from app.toolkit import html
 from studio import db, events, techniques
 from studio.datasets import library, shapes
 from studio.errors import NotFound
-from studio.models import Dataset, DatasetVersion, Run
+from studio.models import Dataset, DatasetVersion, Event, Run
 from studio.techniques import Technique
 
-PAGE_ROWS = 20
+PAGE_ROWS = 10
 SHARES = ((0.05, "5 %"), (0.1, "10 %"), (0.2, "20 %"), (0.3, "30 %"))
 Values = dict[str, Any]
 
@@ -94,7 +94,7 @@ def statistics(_session: Session, version: DatasetVersion, _query: Query) -> Val
     """`lengths`: (field, its counts, its spread drawn on one scale for all fields)."""
     said = version.report.get("statistics") or {}
     fields = said.get("fields", {})
-    longest = max((field["characters"]["max"] for name, field in fields.items() if name != "row"), default=1)
+    longest = max((field["characters"]["max"] for field in fields.values()), default=1)
     return {
         "statistics": said,
         "lengths": [
@@ -113,9 +113,19 @@ def places(spread: dict[str, int], longest: int) -> dict[str, float]:
 def history(session: Session, version: DatasetVersion, _query: Query) -> Values:
     return {
         "titles": {one.id: one.title for one in version.dataset.versions} | parents(session, version.dataset),
-        "events": events.of(session, f"dataset:{version.dataset_id}")[::-1],
+        "events": [
+            (told(event), event) for event in events.of(session, f"dataset:{version.dataset_id}")[::-1]
+        ],
         "runs": runs_of(session, version),
     }
+
+
+def told(event: Event) -> str:
+    """What happened, in words: “dataset version added” becomes “Version 3 added”."""
+    what = event.what.removeprefix("dataset ")
+    if number := event.details.get("version"):
+        what = what.replace("version", f"version {number}", 1)
+    return what[:1].upper() + what[1:]
 
 
 def parents(session: Session, dataset: Dataset) -> dict[int, str]:

@@ -73,7 +73,8 @@ def listed(session: Session) -> Iterable[Listed]:
 def leading(dataset: Dataset) -> DatasetVersion | None:
     """The newest version, passing over held-out parts: those are never trained on."""
     trainable = [version for version in dataset.versions if version.split != "held-out"]
-    return (trainable or dataset.versions or [None])[-1]
+    versions = trainable or dataset.versions
+    return versions[-1] if versions else None
 
 
 def uses(session: Session) -> Counter[int]:
@@ -105,7 +106,7 @@ def build() -> None:
     head = render(
         "datasets_head.html",
         accept=",".join([*endings, ".gz"]),
-        endings=", ".join(endings),
+        kinds=", ".join(sorted(reader.suffixes[0] for reader in READERS.all())),
         most=words.size(settings.get().max_upload),
     )
     html(str(head), elem_id="datasets-head")
@@ -113,4 +114,4 @@ def build() -> None:
     html(live("dataset-examples", every=0, rows=2), elem_id="dataset-examples")
 
 
-PAGE = Page(path="/datasets", title="Datasets", build=build, icon="datasets", order=110)
+PAGE = Page(path="/datasets", title="Datasets", build=build, icon="datasets", order=150)

@@ -91,8 +91,13 @@ def worded(value: Any, unit: str = "") -> str:
         return "on" if value else "off"
     if value is None:
         return "none"
-    text = words.number(value) if isinstance(value, int | float) else str(value)
-    return f"{text} {unit}".strip()
+    text = plain(value) if isinstance(value, int | float) else str(value)
+    return f"{text} {unit.removesuffix('s') if value == 1 else unit}".strip()
+
+
+def plain(value: float) -> str:
+    """A setting's number as one would type it: 0.03, 2e-5, 1,000,000."""
+    return words.count(int(value)) if float(value).is_integer() else f"{value:g}".replace("e-0", "e-")
 
 
 def bounds(field: FieldInfo) -> str:
@@ -100,7 +105,7 @@ def bounds(field: FieldInfo) -> str:
     if get_origin(field.annotation) is Literal:
         return ", ".join(str(choice) for choice in get_args(field.annotation))
     limits = [
-        f"{word} {words.number(getattr(limit, key))}"
+        f"{word} {plain(getattr(limit, key))}"
         for key, word in BOUNDS.items()
         for limit in field.metadata
         if hasattr(limit, key)
