@@ -44,12 +44,14 @@ COLUMNS: dict[tuple[str, str], Callable[[Row], Row]] = {
 }
 
 
-def load(order: DataOrder, technique: str, *, like: Dataset | None = None) -> Dataset:
-    """All rows in the columns the technique's trainer expects; held-out rows in those of the training rows.
+def load(
+    order: DataOrder, technique: str, *, most: int | None = None, like: Dataset | None = None
+) -> Dataset:
+    """All rows (or the first `most`) in the columns the technique's trainer expects; held-out rows in those of the training rows.
 
     The studio checked the rows when they came in. Raises StudioError when there are none."""
     column = COLUMNS[technique, order.shape]
-    found = [column(row) for row in rows(order)]
+    found = [column(row) for row in islice(rows(order), most)]
     if not found:
         raise StudioError(f"“{order.title}” is empty.", hint="Choose a dataset with rows.", field="dataset")
     if like is not None:

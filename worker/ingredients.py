@@ -11,7 +11,15 @@ from worker import model as models
 from worker.order import Order
 
 # Settings of ours that are not arguments of the trainer's configuration.
-OURS = {"sample_prompts", "sample_tokens", "loss_on", "warmup_ratio", "bf16", "neftune_noise_alpha"}
+OURS = {
+    "sample_prompts",
+    "eval_rows",
+    "sample_tokens",
+    "loss_on",
+    "warmup_ratio",
+    "bf16",
+    "neftune_noise_alpha",
+}
 
 
 def resolve(name: str) -> Any:

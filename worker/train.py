@@ -41,7 +41,10 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     spool.say("versions", data=_versions())
     spool.say("activity", text="Reading the data")
     rows = data.load(order.data, order.technique)
-    held_out = data.load(order.held_out, order.technique, like=rows) if order.held_out else None
+    held_out = None
+    if order.held_out:
+        most = order.parameters["eval_rows"]
+        held_out = data.load(order.held_out, order.technique, most=most, like=rows)
     prompts = data.prompts(order.held_out or order.data, order.parameters["sample_prompts"])
     watcher.leave_if_asked()
 
@@ -83,6 +86,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     spool.say("activity", text="Saving the model")
     trainer.save_model(str(order.result))
     tokenizer.save_pretrained(str(order.result))
+    (order.result / "training_args.bin").unlink(missing_ok=True)  # a pickle; run.json says it all
     spool.say("artifact", folder=str(order.result.relative_to(order.data_folder)))
     return Exit.DONE
 

@@ -100,6 +100,14 @@ class TrainingParameters(Parameters):
         unit="steps",
         ge=1,
     )
+    eval_rows: int = setting(
+        200,
+        "Held-out rows looked at",
+        "Rows of the held-out data measured during training; more is steadier and slower.",
+        unit="rows",
+        ge=1,
+        le=1_000_000,
+    )
     save_total_limit: int = setting(2, "Checkpoints kept", "Older ones are removed.", ge=1, le=100)
     sample_prompts: int = setting(
         6,
