@@ -22,7 +22,7 @@
     const target = new URL(link.href);
     if (target.origin !== location.origin || target.pathname !== location.pathname || link.hasAttribute("download")) return;
     event.preventDefault();
-    link.closest("[popover]")?.hidePopover();
+    link.closest("[popover]:not([data-stays])")?.hidePopover();
     go(target.search.slice(1), true);
   });
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.navigation import Page
 from app.pages import run_samples, run_settings, run_story, run_words, waiting
 from app.pages.stay import stay
-from app.parts import Paced, Query, fragment, live, render
+from app.parts import Paced, Query, fragment, live, render, words
 from app.toolkit import html
 from studio import db, runs
 from studio.errors import StudioError
@@ -95,7 +95,7 @@ def first_value(session: Session, run: Run, key: str) -> str:
         select(Metric.data).where(Metric.run_id == run.id).order_by(Metric.seq).limit(FAR_BACK)
     )
     value = next((data[key] for data in early if key in data), None)
-    return "" if value is None or isinstance(value, str) else f"{value:.3g}"
+    return "" if value is None or isinstance(value, str) else words.number(value)
 
 
 def last_words(session: Session, run: Run) -> str:

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from app.pages import run_words
-from app.parts import Query, render, words
-from studio import adapters, parameters, runs
+from app.parts import Query, render
+from studio import parameters, runs
 from studio.models import Run
 from studio.parameters import Parameters
 
@@ -53,8 +53,7 @@ def groups_of(run: Run) -> list[tuple[str, list[Setting]]]:
     if technique:
         suggested = technique.suggest(run.adapter, run.model.parameters if run.model else None)
         groups.append((technique.title, settings(technique.parameters, run.parameters, suggested)))
-    if run.adapter in adapters._registry:
-        adapter = adapters.get(run.adapter)
+    if adapter := run_words.adapter_of(run):
         groups.append((f"Adapter: {adapter.title}", settings(adapter.parameters, run.adapter_parameters, {})))
     return groups
 
@@ -92,8 +91,10 @@ def worded(value: Any, unit: str = "") -> str:
         return "none"
     if isinstance(value, bool):
         return "on" if value else "off"
-    text = words.number(value) if isinstance(value, int | float) else str(value)
-    return f"{text} {unit}".strip()
+    text = (
+        f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+    )
+    return f"{text} {unit[:-1] if value == 1 and unit.endswith('s') else unit}".strip()
 
 
 def command(run: Run) -> str:

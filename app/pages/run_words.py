@@ -4,6 +4,7 @@ from datetime import datetime
 
 from app.parts import words
 from studio import adapters, techniques
+from studio.adapters import Adapter
 from studio.models import Run, State, now
 from studio.runs import ACTIVE, IN_PROGRESS, RESUMABLE
 from studio.techniques import Technique
@@ -31,8 +32,13 @@ def technique(run: Run) -> str:
     return found.title
 
 
+def adapter_of(run: Run) -> Adapter | None:
+    return adapters.get(run.adapter) if run.adapter in adapters._registry else None
+
+
 def adapter(run: Run) -> str:
-    return adapters.get(run.adapter).title if run.adapter in adapters._registry else run.adapter
+    found = adapter_of(run)
+    return found.title if found else run.adapter
 
 
 def value(run: Run, key: str) -> float | None:
@@ -59,6 +65,11 @@ def is_in_progress(run: Run) -> bool:
 
 def is_resumable(run: Run) -> bool:
     return run.state in RESUMABLE
+
+
+def is_hopeless(run: Run) -> bool:
+    """Failed in a way that going on unchanged would repeat: a clone with other settings is the way out."""
+    return run.state == State.FAILED and run.error.get("kind") in {"out of memory", "diverged", "settings"}
 
 
 def took(run: Run) -> float | None:

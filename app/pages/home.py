@@ -1,0 +1,140 @@
+"""The first page: where the use case stands on the ladder, what runs now, and the one next step."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.navigation import Page
+from app.pages import run_words, waiting
+from app.parts import Paced, Query, fragment, live, render
+from app.toolkit import html
+from studio import db, runs, techniques
+from studio.guide import document
+from studio.models import Answer, Dataset, Model, Project, Recommendation, Run, State
+
+CALM = 4.0
+ENDED_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One phase. `state`: done, now or later; `note` says why in a few words."""
+
+    number: int
+    name: str
+    gains: str
+    state: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """The one next step: a sentence, why, and where it leads. `command` is typed in a terminal instead."""
+
+    title: str
+    text: str
+    word: str = ""
+    href: str = ""
+    command: str = ""
+
+
+@fragment("home")
+def home(_query: Query) -> Paced:
+    with db.reading() as session:
+        every = runs.listed(session, limit=200)
+        if not every and session.scalar(select(func.count()).select_from(Dataset)) == 0:
+            return Paced(render("home_empty.html", ladder=ladder(None, [])), CALM)
+        project = current_project(session, every)
+        active = [run for run in every if run_words.is_active(run)]
+        queue = waiting.look(session)
+        body = render(
+            "home.html",
+            say=run_words,
+            queue=queue,
+            project=project,
+            ladder=ladder(project, every),
+            active=active,
+            ended=[run for run in every if run not in active][:ENDED_SHOWN],
+            step=next_step(session, every, queue),
+        )
+    return Paced(body, 1 if active else CALM)
+
+
+def current_project(session: Session, every: list[Run]) -> Project | None:
+    """The use case of the newest run that has one, else the newest."""
+    number = next((run.project_id for run in every if run.project_id), None)
+    if number:
+        return session.get(Project, number)
+    return session.scalar(select(Project).order_by(Project.id.desc()).limit(1))
+
+
+def ladder(project: Project | None, every: list[Run]) -> list[Rung]:
+    """The four phases. One is done when the use case says so, or a run of one of its techniques succeeded."""
+    mine = [run for run in every if project and run.project_id in (project.id, None)]
+    reached = project.phase if project else 0
+    rungs: list[Rung] = []
+    for key, phase in document.load().phases.items():
+        number = int(key)
+        names = {technique.name for technique in techniques.all() if technique.phase == number}
+        of_phase = [run for run in mine if run.technique in names]
+        done = sum(run.state == State.SUCCEEDED for run in of_phase)
+        active = sum(run_words.is_active(run) for run in of_phase)
+        is_done = number <= reached or done > 0
+        is_next = project is not None and not is_done and all(rung.state == "done" for rung in rungs)
+        state = "now" if active or is_next else "done" if is_done else "later"
+        rungs.append(Rung(number, phase.name, phase.outcome[0], state, note(done, active, is_next)))
+    return rungs
+
+
+def note(done: int, active: int, is_next: bool) -> str:
+    parts = [f"{active} run{'s' if active > 1 else ''} in progress"] if active else []
+    parts += [f"{done} run{'s' if done > 1 else ''} done"] if done else []
+    return ", ".join(parts) or ("next" if is_next else "")
+
+
+def next_step(session: Session, every: list[Run], queue: waiting.Queue) -> Step:
+    """The first thing that applies, most urgent first."""
+    if queue.is_stuck:
+        return Step(
+            "Start a worker",
+            "Runs wait in the queue, and no worker is there to take them up.",
+            command="tunesmith worker",
+        )
+    newest = every[0] if every else None
+    if newest is None:
+        return first_run(session)
+    if newest.state == State.FAILED:
+        message = newest.error.get("message") or "It left no message."
+        return Step(f"See why “{newest.name}” failed", message, "Open the run", f"/run?id={newest.id}")
+    if newest.state == State.PAUSED:
+        text = f"It stands at step {newest.step:,} and goes on from its checkpoint."
+        return Step(f"Resume “{newest.name}”", text, "Open the run", f"/run?id={newest.id}")
+    active = next((run for run in reversed(every) if run_words.is_active(run)), None)
+    if active:
+        text = "Its curves, samples and log update while it trains."
+        return Step(f"Watch “{active.name}”", text, "Open the run", f"/run?id={active.id}")
+    made = session.scalar(select(Model).where(Model.run_id.is_not(None)).order_by(Model.id.desc()).limit(1))
+    if made and not session.scalar(select(Answer.id).where(Answer.model_id == made.id).limit(1)):
+        models = f"{made.base_id},{made.id}" if made.base_id else str(made.id)
+        text = "Ask it beside the model it was made from, and see what training changed."
+        return Step(f"Try “{made.name}”", text, "Chat with it", f"/try?models={models}")
+    text = "Change one thing, then compare: that shows what helped."
+    return Step(f"Improve on “{newest.name}”", text, "Clone with changes", f"/new-run?clone={newest.id}")
+
+
+def first_run(session: Session) -> Step:
+    """There is data but no run yet: follow the guide's answer, or ask it."""
+    if session.scalar(select(Recommendation.id).limit(1)):
+        return Step(
+            "Start the first run", "Your data is here and the guide has answered.", "New run", "/new-run"
+        )
+    text = "Eight short questions tell which technique fits your data and goal, and why."
+    return Step("Find the technique that fits", text, "Answer the guide", "/guide")
+
+
+def build() -> None:
+    html(live("home", every=1, rows=6), elem_id="home")
+
+
+PAGE = Page(path="/", title="Home", build=build, icon="home", order=0)
