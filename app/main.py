@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import api, errors, login, navigation, pages, parts, security, shell, theme
 from app.parts import assets
-from app.toolkit import gr, in_loop
+from app.toolkit import gr, in_loop, without_servers
 from studio import settings
 
 SESSIONS_KEPT = 200  # Gradio keeps about 100 kB a page view
@@ -52,6 +52,7 @@ async def health() -> dict[str, bool]:
     return {"ok": True}
 
 
+@without_servers()
 def lay_out(found: list[navigation.Page]) -> gr.Blocks:
     """Every page as a route of one Gradio application."""
     with gr.Blocks(
@@ -91,6 +92,7 @@ def mount(app: FastAPI, demo: gr.Blocks) -> None:
     demo._queue.sleep_when_free = 0.01  # its 1 ms default burns 6 % of a core while nothing happens
     gradio = app.routes[-1]
     assert isinstance(gradio, Mount)
+    demo.app = gradio.app  # its queue asks there for the addresses of answers
     gradio.app = security.Doors(gradio.app, closed, [f"/{path}" for path, *_ in demo.pages])
 
 

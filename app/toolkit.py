@@ -42,6 +42,20 @@ with without_stubs():
     import gradio as gr
 
 
+@contextmanager
+def without_servers() -> Iterator[None]:
+    """While this is open, closing a Blocks context builds no web application.
+
+    Gradio builds a whole one at the end of every page (about 100 routes, 50 ms); mounting builds the last.
+    """
+    build = gr.routes.App.create_app
+    gr.routes.App.create_app = lambda *_arguments, **_named: None
+    try:
+        yield
+    finally:
+        gr.routes.App.create_app = build
+
+
 T = TypeVar("T")
 
 
@@ -63,4 +77,4 @@ def html(markup: str, elem_id: str | None = None) -> gr.HTML:
     return gr.HTML(markup, elem_id=elem_id, apply_default_css=False, padding=False)
 
 
-__all__ = ["gr", "html", "in_loop"]
+__all__ = ["gr", "html", "in_loop", "without_servers"]

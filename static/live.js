@@ -419,6 +419,19 @@
     setTimeout(() => !box.matches(":hover, :focus-within") && box.remove(), kind === "bad" ? 12_000 : 4000);
   }
 
+  // Gradio shows a handler's error only when the event was queued; ours mostly are not (app/errors.py: told).
+  const plainFetch = window.fetch;
+  window.fetch = async (...request) => {
+    const answer = await plainFetch(...request);
+    if (!answer.ok && answer.url.includes("/gradio_api/run/")) {
+      const told = await answer.clone().json().catch(() => ({}));
+      const text = new DOMParser().parseFromString(told.error ?? "", "text/html").body; // only its text is used
+      const [message, hint] = [text.firstChild?.textContent, text.childNodes[2]?.textContent];
+      toast(message || "Something went wrong inside the studio.", hint || (message ? "" : "The log says why."), "bad");
+    }
+    return answer;
+  };
+
   window.studio = { refresh, lost, toast, announce, send, fill, ask, localise, address, go: (url) => location.assign(url) };
 
   ready(() => {
