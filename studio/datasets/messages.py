@@ -16,7 +16,7 @@ class RowError(Exception):
 
 Message = dict[str, Any]
 
-ROLES = {"system", "user", "assistant", "tool"}
+ROLES = ("system", "user", "assistant", "tool")
 # What other formats call the same four; "developer" is OpenAI's newer word for system.
 OTHER_ROLES = {
     "developer": "system",

@@ -6,13 +6,12 @@ whole file cannot be read.
 
 import codecs
 import contextlib
-import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 import charset_normalizer
 
@@ -22,7 +21,7 @@ MEGABYTE = 1 << 20
 SNIFF_BYTES = 256 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
 # What reading a damaged gzip stream raises: cut off, wrong checksum, broken block.
-DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+DAMAGED_GZIP = (EOFError, zlib.error)
 
 
 class BadRow(NamedTuple):
@@ -61,17 +60,17 @@ class Reader:
     order: int = 100
 
 
-class Capped(io.RawIOBase):
-    """A binary stream that refuses to give more than `limit` bytes."""
+class _Stream(io.RawIOBase):
+    """A binary stream over a function that gives at most n bytes, refusing more than `limit` in all."""
 
-    def __init__(self, source: BinaryIO, limit: int):
-        self._source, self._left, self._limit = source, limit, limit
+    def __init__(self, take: Callable[[int], bytes], limit: int):
+        self._take, self._left, self._limit = take, limit, limit
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._source.read(len(buffer))
+        data = self._take(len(buffer))
         self._left -= len(data)
         if self._left < 0:
             raise StudioError(
@@ -80,6 +79,35 @@ class Capped(io.RawIOBase):
             )
         buffer[: len(data)] = data
         return len(data)
+
+
+class _Gunzip:
+    """Unpacks gzip step by step. (gzip.GzipFile loses what it had already unpacked when the file is cut
+    off; this gives it first and raises EOFError after.)"""
+
+    def __init__(self, packed: BinaryIO):
+        self._packed, self._input = packed, b""
+        self._unpacker = self._fresh()
+
+    @staticmethod
+    def _fresh() -> "zlib._Decompress":
+        return zlib.decompressobj(wbits=31)  # 16 + 15: the gzip wrapper, its checksum verified
+
+    def take(self, size: int) -> bytes:
+        while True:
+            if not self._input:
+                self._input = self._packed.read(64 * 1024)
+            if self._unpacker.eof:
+                self._input = self._input.lstrip(b"\0")  # padding between or after members
+                if not self._input:
+                    return b""
+                self._unpacker = self._fresh()
+            elif not self._input:
+                raise EOFError
+            data = self._unpacker.decompress(self._input, size)
+            self._input = self._unpacker.unused_data or self._unpacker.unconsumed_tail
+            if data:
+                return data
 
 
 @contextlib.contextmanager
@@ -91,8 +119,11 @@ def open_bytes(path: Path, limits: Limits) -> Iterator[BinaryIO]:
             yield raw
             return
         raw.seek(0)
-        with gzip.GzipFile(fileobj=raw) as unpacked:
-            yield io.BufferedReader(Capped(cast(BinaryIO, unpacked), limits.unpacked), MEGABYTE)
+        yield _buffered(_Gunzip(raw).take, limits)
+
+
+def _buffered(take: Callable[[int], bytes], limits: Limits) -> BinaryIO:
+    return io.BufferedReader(_Stream(take, limits.unpacked), 128 * 1024)
 
 
 def first_bytes(path: Path, limits: Limits, size: int = SNIFF_BYTES) -> bytes:
@@ -158,7 +189,7 @@ def open_utf8(path: Path, limits: Limits) -> Iterator[BinaryIO]:
     with open_bytes(path, limits) as stream:
         if encoding in ("utf-16", "utf-32"):
             recoded = codecs.EncodedFile(stream, "utf-8", encoding, errors="replace")
-            yield io.BufferedReader(Capped(cast(BinaryIO, recoded), limits.unpacked), MEGABYTE)
+            yield _buffered(recoded.read, limits)
         else:
             yield stream
 

@@ -105,7 +105,7 @@ class _Window:
         return True
 
     def value(self) -> Any:
-        """The next whole JSON value; a BadRow where it holds a number that JSON cannot hold. Raises Broken."""
+        """The next whole JSON value; a BadRow where it holds a number JSON cannot. Raises Broken."""
         self.peek()
         while True:
             self._refused = ""

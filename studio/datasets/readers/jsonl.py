@@ -17,6 +17,7 @@ from studio.datasets.readers.base import (
 )
 
 BOM = b"\xef\xbb\xbf"
+NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
 
 
 def read(path: Path, limits: Limits) -> Iterator[Line]:
@@ -70,9 +71,9 @@ def explain(raw: bytes, problem: orjson.JSONDecodeError) -> str:
         return f"holds a raw control character (NUL, a tab) inside a text, at character {problem.pos + 1}"
     if "surrogate" in text:
         return f"holds half of a surrogate pair (\\ud800–\\udfff), at character {problem.pos + 1}"
-    start = raw[problem.pos : problem.pos + 8]
-    if start.startswith((b"NaN", b"Infinity", b"-Infinity")):
-        return f"holds {start.split(b',')[0].decode()}, which JSON does not know: use null or a number"
+    start = raw[problem.pos : problem.pos + 9]
+    if number := next((word for word in NOT_NUMBERS if start.startswith(word.encode())), None):
+        return f"holds {number}, which JSON does not know: use null or a number"
     if start.startswith((b"None", b"True", b"False", b"'")):
         return "looks like Python, not JSON: write it with json.dumps (double quotes, null, true, false)"
     return f"is not valid JSON: {text.split(':')[0]}, at character {problem.pos + 1}"
