@@ -327,7 +327,7 @@
       chart.rows = make("div", { class: "table", tabindex: 0, role: "region", "aria-label": `Numbers of ${info.title}` });
       chart.table = make("details", { ontoggle: () => chart.table.open && fillTable(chart) }, make("summary", {}, "Table"), chart.rows);
       chart.reset = tool("Show all steps", drawing(ICONS.reset), () => zoom(null), { hidden: range === null });
-      const scale = tool("Logarithmic scale", "log", () => {
+      const scale = tool("Log scale", "log", () => {
         chart.log = !chart.log;
         scale.setAttribute("aria-pressed", String(chart.log));
         draw(chart);

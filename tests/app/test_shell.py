@@ -146,6 +146,13 @@ def test_an_unknown_address_is_a_page_for_people_and_json_for_programs(browser: 
     assert browser.get("/nowhere").json()["error"]
 
 
+def test_the_api_is_documented_without_outside_scripts(browser: TestClient) -> None:
+    page = browser.get("/docs")
+    assert page.status_code == 200
+    assert "/api/probe/{kind}" in page.text
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', page.text)
+
+
 def test_the_same_address_cannot_belong_to_two_pages() -> None:
     navigation.register(PROBE)
     try:
