@@ -1,9 +1,13 @@
 """Stop, resume, pause and clone, as a person does them."""
 
+import io
+import shutil
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from tests.running import RunningStudio, until
+from tests.running import ROOT, RunningStudio, until
 
 
 def test_a_stopped_run_saves_and_resumes_where_it_was(
@@ -56,8 +60,54 @@ def test_ctrl_c_saves_runs_and_the_next_start_goes_on(
     assert studio.metric_rows(run) == undisturbed
 
 
-def test_a_failed_run_says_why_in_words(studio: RunningStudio, train: Callable[..., int]) -> None:
-    run = train(learning_rate=1.0, max_grad_norm=1000, max_steps=40)
-    ended = until(lambda: (r := studio.show(run))["state"] in ("failed", "succeeded") and r, 120, "the end")
-    if ended["state"] == "failed":
-        assert ended["error"]["hint"]
+def test_a_run_that_cannot_start_fails_with_words_and_the_log(
+    studio: RunningStudio, labelled: int, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(ROOT / "examples" / "starter-model", folder)
+    model = studio.api.post("/api/models", json={"source": str(folder)}).json()["id"]
+    (folder / "config.json").unlink()
+    run = studio.launch(model=model, dataset=labelled, adapter="full")
+    ended = studio.finish(run, state="failed")
+    assert "could not be loaded" in ended["error"]["message"]
+    assert ended["error"]["hint"]
+    assert "Traceback" in studio.api.get(f"/api/runs/{run}/log").json()["log"]
+    (folder / "config.json").write_bytes((ROOT / "examples/starter-model/config.json").read_bytes())
+    assert studio.api.post(f"/api/runs/{run}/resume").status_code == 200
+    studio.api.post(f"/api/runs/{run}/stop")
+    studio.finish(run, state="cancelled")
+
+
+def test_lora_trains_stops_resumes_and_answers_in_chat(
+    studio: RunningStudio, train: Callable[..., int]
+) -> None:
+    run = train(adapter="lora")
+    studio.reach(run, 15)
+    studio.api.post(f"/api/runs/{run}/stop")
+    studio.finish(run, state="cancelled")
+    studio.api.post(f"/api/runs/{run}/resume")
+    studio.finish(run)
+    assert [step for _, step, _ in studio.metric_rows(run)] == list(range(1, 61))
+    made = next(m for m in studio.api.get("/api/models").json() if m["run_id"] == run)
+    chat = {"models": [made["base_id"], made["id"]], "message": "take two tablets by mouth twice daily"}
+    key = studio.api.post("/api/chat", json=chat | {"options": {"max_new_tokens": 16}}).json()["chat"]
+
+    def answered() -> list[dict[str, Any]] | None:
+        answers: list[dict[str, Any]] = studio.api.get(f"/api/chat/{key}").json()["answers"]
+        return answers if all(answer["state"] == "done" for answer in answers) else None
+
+    answers = until(answered, 60, "two answers")
+    assert [answer["model_id"] for answer in answers] == chat["models"]
+    assert all(answer["tokens"] > 0 and answer["text"] for answer in answers)
+
+
+def test_a_models_download_is_a_zip_of_safetensors_and_json_only(
+    studio: RunningStudio, train: Callable[..., int]
+) -> None:
+    run = train(max_steps=2)
+    studio.finish(run)
+    made = next(m for m in studio.api.get("/api/models").json() if m["run_id"] == run)
+    answer = studio.api.get(f"/api/models/{made['id']}/download")
+    names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert "model.safetensors" in names
+    assert {Path(name).suffix for name in names} <= {".safetensors", ".json", ".jinja", ".md"}

@@ -1,0 +1,59 @@
+"""What every technique, adapter and grader must have; new ones are tested by being there."""
+
+import pytest
+
+from studio import adapters, graders, parameters, techniques
+from studio.datasets import shapes
+from studio.errors import NotFound
+from studio.parameters import Parameters
+
+KINDS: list[type[Parameters]] = [t.parameters for t in techniques.all()] + [
+    a.parameters for a in adapters.all()
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_setting_is_explained_and_its_default_is_valid(kind: type[Parameters]) -> None:
+    kind()
+    for name, field in kind.model_fields.items():
+        assert field.title, name
+        assert field.description, name
+        assert field.description.rstrip().endswith((".", "?")), name
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_at_most_six_settings_are_shown_first(kind: type[Parameters]) -> None:
+    assert sum(parameters.about(field).get("basic", False) for field in kind.model_fields.values()) <= 6
+
+
+@pytest.mark.parametrize("technique", techniques.all(), ids=lambda t: t.name)
+def test_every_technique_has_a_handbook_metrics_and_known_shapes(technique: techniques.Technique) -> None:
+    assert len(technique.handbook) > 300
+    assert all(shapes.get(shape) for shape in technique.shapes)
+    assert len({metric.key for metric in technique.metrics}) == len(technique.metrics) > 0
+    for adapter in adapters.all():
+        for size in (None, 1_000_000, 7_000_000_000):
+            technique.parameters(**technique.suggest(adapter.name, size))
+
+
+def test_an_unknown_member_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(NotFound, match="sft"):
+        techniques.get("magic")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "score"),
+    [
+        ('{"a": 1, "b": 2}', '{"b":2,"a":1}', 1.0),
+        ('{"a": 1}', '{"a": 2}', 0.0),
+        ("not json", '{"a": 2}', 0.0),
+        (" yes ", "yes", 1.0),
+        ("yes", "no", 0.0),
+        ("12", "12.0", 0.0),
+        ("[" * 100_000, "[]", 0.0),
+    ],
+)
+def test_exact_match_compares_json_by_value_and_text_by_letter(
+    answer: str, reference: str, score: float
+) -> None:
+    assert graders.get("exact_match").score(answer, reference) == score

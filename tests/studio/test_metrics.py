@@ -1,0 +1,91 @@
+"""Metrics are stored once, read back by cursor, thinned without losing a spike."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio import db, metrics
+from studio.models import Run
+
+
+@pytest.fixture
+def run(database: Path) -> Run:
+    with db.transaction() as session:
+        run = Run(name="x", technique="sft", attempt=1)
+        session.add(run)
+    return run
+
+
+def log(run: Run, first: int, last: int, **more: Any) -> None:
+    with db.transaction() as session:
+        rows = [{"step": s, "time": 0.0, "data": {"loss": float(s), **more}} for s in range(first, last + 1)]
+        metrics.append(session, run.id, rows)
+
+
+def read(run: Run, after: str = "", points: int = 2000) -> dict[str, Any]:
+    with db.reading() as session:
+        return metrics.read(session, [session.get_one(Run, run.id)], after=after, points=points)
+
+
+def test_a_cursor_brings_only_what_is_new(run: Run) -> None:
+    log(run, 1, 3)
+    first = read(run)
+    assert first["series"][str(run.id)]["loss"] == {"steps": [1, 2, 3], "values": [1, 2, 3], "reset": True}
+    log(run, 4, 5)
+    second = read(run, first["cursor"])
+    assert second["series"][str(run.id)]["loss"] == {"steps": [4, 5], "values": [4, 5], "reset": False}
+    assert read(run, second["cursor"])["series"][str(run.id)] == {}
+
+
+def test_after_a_rewind_the_whole_series_comes_anew(run: Run) -> None:
+    log(run, 1, 5)
+    cursor = read(run)["cursor"]
+    with db.transaction() as session:
+        metrics.rewind(session, run.id, 3)
+        session.get_one(Run, run.id).attempt = 2
+    log(run, 4, 4)
+    series = read(run, cursor)["series"][str(run.id)]["loss"]
+    assert series == {"steps": [1, 2, 3, 4], "values": [1, 2, 3, 4], "reset": True}
+
+
+def test_a_value_that_is_no_number_is_a_gap(run: Run) -> None:
+    log(run, 1, 1, grad_norm="NaN")
+    assert read(run)["series"][str(run.id)]["grad_norm"]["values"] == [None]
+
+
+def test_charts_come_in_the_techniques_order_with_their_words(run: Run) -> None:
+    log(run, 1, 1, zebra=1.0, learning_rate=0.1)
+    charts = read(run)["charts"]
+    assert [chart["key"] for chart in charts] == ["loss", "learning_rate", "zebra"]
+    assert charts[0]["help"]
+    assert charts[2]["group"] == "Other"
+
+
+def test_forty_spikes_in_a_hundred_thousand_points_stay_visible() -> None:
+    values: list[float | None] = [0.0] * 100_000
+    spikes = list(range(1000, 100_000, 2475))[:40]
+    for place in spikes:
+        values[place] = 9.0
+    _, kept = metrics.thin(list(range(100_000)), values, 2000)
+    assert kept.count(9.0) == 40
+    assert len(kept) <= 2002
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=300),
+    st.integers(10, 50),
+)
+def test_thinning_keeps_order_extremes_and_both_ends(values: list[float | None], points: int) -> None:
+    steps = [float(n) for n in range(len(values))]
+    kept_steps, kept = metrics.thin(steps, values, points)
+    assert kept_steps == sorted(set(kept_steps))
+    assert kept_steps[0] == 0
+    assert kept_steps[-1] == steps[-1]
+    assert len(kept) <= max(points + 2, 0) or len(values) <= points
+    numbers = [value for value in values if value is not None]
+    if numbers:
+        assert min(numbers) in kept
+        assert max(numbers) in kept
