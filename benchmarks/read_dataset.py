@@ -21,10 +21,11 @@ from studio.datasets import checks, inspection, shapes
 from studio.datasets.statistics import Gatherer
 from studio.datasets.view import View
 
-WORDS = (
+TEXT = (
     "the model answers a question about medicine with care and gives two reasons why it may not be right "
     "because tablets capsules drops and creams are taken at different times of day with food or without"
-).split()
+)
+WORDS = TEXT.split()
 
 
 def main() -> None:
@@ -47,7 +48,8 @@ def main() -> None:
     ):
         print(f"{title:32} {seconds:6.2f} CPU s  {megabytes / seconds:7.1f} MB/s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
-    print(f"inspect / json.loads {ours / plain:.2f}×, / json.loads with checks {ours / checked:.2f}×, peak {peak:.0f} MB")
+    print(f"inspect / json.loads {ours / plain:.2f}×, / json.loads with checks {ours / checked:.2f}×")
+    print(f"peak memory {peak:.0f} MB")
 
 
 def generate(path: Path, megabytes: int) -> Path:

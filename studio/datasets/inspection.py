@@ -30,6 +30,11 @@ FIRST_BYTES = 32 << 20
 LISTED_BAD_ROWS = 1000
 PREVIEW_ROWS = 5
 MOST_COLUMNS = 200
+MOST_OF_REASON = 300  # characters, as are the next two: a report must stay small whatever the file holds
+MOST_OF_NAME = 200
+MOST_OF_TEXT = 4000
+MOST_LEVELS = 40
+MOST_LINES_BEFORE = 20_000  # how far to look for good rows
 TABLES = ("csv", "parquet")  # containers whose cells may hold lists as JSON text
 
 
@@ -104,7 +109,7 @@ def peek(path: Path, *, name: str | None = None, limits: Limits | None = None) -
     return Peek(
         container=source.container,
         columns=source.names,
-        first=[_showable(row) for row in source.first[:PREVIEW_ROWS]],
+        first=[shorten(row) for row in source.first[:PREVIEW_ROWS]],
         candidates=[match.format for match in formats.matches(source.first)],
         format=match.format if match else None,
         why=match.why if match else "",
@@ -196,16 +201,19 @@ def _open(path: Path, name: str | None, columns: Mapping[str, str], limits: Limi
     reader = readers.choose(path, name, limits)
     lines = _prepared(reader.read(path, limits), reader.name in TABLES, columns)
     head: list[Line] = []
+    first: list[Row] = []
     size = 0
-    for line in lines:
-        head.append(line)
-        size += 0 if isinstance(line[1], BadRow) else _size(line[1])
-        if len(head) == FIRST_ROWS or size > FIRST_BYTES:
+    for line, row in lines:
+        head.append((line, row))
+        if not isinstance(row, BadRow):
+            first.append(row)
+            size += _size(row)
+        if len(first) == FIRST_ROWS or size > FIRST_BYTES or len(head) == MOST_LINES_BEFORE:
             break
     if not head:
         raise StudioError("The file holds no rows.", hint="Upload a file with at least one row.")
-    first = [row for _, row in head if not isinstance(row, BadRow)]
-    names = list(dict.fromkeys(columns.get(key, key) for row in first for key in row))[:MOST_COLUMNS]
+    found = dict.fromkeys(columns.get(key, key) for row in first for key in row)
+    names = [name for name in found if len(name) <= MOST_OF_NAME][:MOST_COLUMNS]
     if first:
         mapping.require(columns, names)
     start = readers.base.first_bytes(path, limits, 64 * 1024)
@@ -246,22 +254,26 @@ class _Look:
     def at_bad(self, line: int, reason: str) -> None:
         self.bad_count += 1
         if len(self.bad) < LISTED_BAD_ROWS:
-            self.bad.append(BadLine(line=line, reason=reason))
+            self.bad.append(BadLine(line=line, reason=reason[:MOST_OF_REASON]))
 
     def at_good(self, line: int, made: _Made) -> None:
         view = View(line, made.row, self._shape)
         for see in self._see_all:
             see(view)
         if len(self.preview) < PREVIEW_ROWS:
-            self.preview.append(orjson.loads(made.line))
+            self.preview.append(shorten(orjson.loads(made.line)))
 
 
 def _size(row: Row) -> int:
-    """About how many bytes the row takes; a row that cannot be encoded counts as none."""
+    """About how many bytes the row takes."""
+
+    def weigh(value: Any) -> str:
+        return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
     try:
-        return len(canonical.encode(row))
-    except TypeError:
-        return 0
+        return len(orjson.dumps(row, default=weigh))
+    except TypeError:  # nested too deeply, half a surrogate pair: such a row becomes a bad one later
+        return 1 << 20
 
 
 def _recognise(source: _Source, wanted: str | None) -> tuple[Format, Shape, str, float]:
@@ -345,7 +357,16 @@ def _nothing_usable(form: Format, bad: list[BadLine]) -> StudioError:
     )
 
 
-def _showable(row: Row) -> dict[str, Any]:
-    """The row as JSON can show it."""
-    shown: dict[str, Any] = orjson.loads(orjson.dumps(row, default=repr))
-    return shown
+def shorten(value: Any, depth: int = 0) -> Any:
+    """The value with long texts cut, deep nesting left out and binary data named, as JSON can show it."""
+    if isinstance(value, dict | list) and depth == MOST_LEVELS:
+        return "…"
+    if isinstance(value, dict):
+        return {str(key)[:MOST_OF_NAME]: shorten(part, depth + 1) for key, part in value.items()}
+    if isinstance(value, list):
+        return [shorten(part, depth + 1) for part in value]
+    if isinstance(value, str):
+        return value if len(value) <= MOST_OF_TEXT else f"{value[:MOST_OF_TEXT]}…"
+    if isinstance(value, bytes):
+        return f"({len(value):,} bytes)"
+    return value if isinstance(value, int | float | None) else str(value)

@@ -90,9 +90,13 @@ class Gatherer:
         messages = all_characters = all_words = 0
         for (field, role, text, message), said in zip(view.turns, view.words, strict=True):
             key = role if field == "messages" else field
-            characters[key] = characters.get(key, 0) + len(text)
-            words[key] = words.get(key, 0) + said
-            all_characters += len(text)
+            length = len(text)
+            if key in characters:
+                characters[key] += length
+                words[key] += said
+            else:
+                characters[key], words[key] = length, said
+            all_characters += length
             all_words += said
             if message is not None and role != "thinking":
                 messages += 1
@@ -107,7 +111,7 @@ class Gatherer:
         if messages:
             self._turns.add(messages)
         if "label" in view.row:
-            self._labels[str(view.row["label"])] += 1
+            self._labels[str(view.row["label"])[:200]] += 1
             if len(self._labels) > 20 * MOST_LABELS:  # free text in the label column: keep it bounded
                 self._labels = Counter(dict(self._labels.most_common(MOST_LABELS)))
 

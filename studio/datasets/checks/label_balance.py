@@ -20,7 +20,7 @@ class LabelBalance:
         self.first: dict[str, int] = {}
 
     def see(self, view: View) -> None:
-        label = str(view.row["label"])
+        label = str(view.row["label"])[:200]
         if label in self.counts or len(self.counts) < MOST_LABELS:
             self.counts[label] += 1
             self.first.setdefault(label, view.line)

@@ -20,7 +20,14 @@ LEARN_FROM_PAIRS = {"dpo", "ipo", "orpo", "kto", "simpo", "relative_po", "iterat
 LEARN_FROM_GRADERS = {"ppo", "rloo", "grpo", "dr_grpo", "dapo", "gspo"}
 OTHERS = {"sft", "cpt", "distillation", "feature_classifier", "embedding"}
 TECHNIQUES = LEARN_FROM_PAIRS | LEARN_FROM_GRADERS | OTHERS
-quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# The same examples every time: a failure in one run is a failure in all. `tmp_path` may be reused by them.
+quick = settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

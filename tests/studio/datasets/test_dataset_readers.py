@@ -21,7 +21,14 @@ from studio.datasets import readers
 from studio.datasets.readers import BadRow, Limits
 from studio.errors import StudioError
 
-quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# The same examples every time: a failure in one run is a failure in all. `tmp_path` may be reused by them.
+quick = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 # JSON as it may be: any text, deep and wide, broken in the middle.
 json_values = st.recursive(

@@ -125,6 +125,31 @@ def test_a_limit_stops_early_and_says_so(tmp_path: Path):
     assert (report.rows, report.complete) == (10, False)
 
 
+def test_a_report_stays_small_whatever_the_rows_hold(tmp_path: Path):
+    rows = [pair("x" * 500_000) | {"y" * 500_000: 1}] * 4 + [{"messages": [{"role": "z" * 500_000}]}]
+    report = inspection.inspect(write(tmp_path / "rows.jsonl", rows))
+    assert len(report.model_dump_json()) < 50_000
+
+
+@pytest.mark.parametrize("depth", [200, 400, 1000])
+def test_a_deeply_nested_row_is_shown_or_refused_but_never_too_much(depth: int, tmp_path: Path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        '{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": "d", "x": %s}\n'
+        % ("[" * depth + "]" * depth)
+    )
+    report = inspection.inspect(path)
+    assert (report.rows, report.bad_row_count) == ((2, 0) if depth < 250 else (1, 1))
+    json.loads(report.model_dump_json())
+    assert inspection.peek(path).first
+
+
+def test_good_rows_after_many_bad_ones_are_found(tmp_path: Path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("# a comment\n" * 1000 + '{"prompt": "a", "completion": "b"}\n')
+    assert inspection.inspect(path).rows == 1
+
+
 def test_bad_rows_are_all_counted_and_the_first_thousand_listed(tmp_path: Path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"prompt": "a", "completion": "b"}\n' + "broken\n" * 1500)
