@@ -62,6 +62,19 @@
     }
   }
 
-  document.addEventListener("studio:placed", agree);
+  // A log that has just appeared opens at its end; live.js keeps it there until somebody scrolls up.
+  const seen = new WeakSet();
+  function atEnd() {
+    for (const box of document.querySelectorAll("[data-live] [data-stick]")) {
+      if (seen.has(box)) continue;
+      seen.add(box);
+      box.scrollTop = box.scrollHeight;
+    }
+  }
+
+  document.addEventListener("studio:placed", () => {
+    agree();
+    atEnd();
+  });
   addEventListener("popstate", agree);
 })();

@@ -11,10 +11,10 @@ from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
 from studio import db, runs, techniques
 from studio.guide import document
-from studio.models import Answer, Dataset, Model, Project, Recommendation, Run, State
+from studio.models import Answer, Dataset, Kind, Model, Project, Recommendation, Run, State
 
 CALM = 4.0
-ENDED_SHOWN = 4
+MOST_ACTIVE, ENDED_SHOWN = 6, 4  # runs listed
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Rung:
 
     number: int
     name: str
+    meaning: str
     gains: str
     state: str
     note: str
@@ -46,15 +47,17 @@ def home(_query: Query) -> Paced:
         if not every and session.scalar(select(func.count()).select_from(Dataset)) == 0:
             return Paced(render("home_empty.html", ladder=ladder(None, [])), CALM)
         project = current_project(session, every)
-        active = [run for run in every if run_words.is_active(run)]
         queue = waiting.look(session)
+        active = [run for run in every if run_words.is_in_progress(run)]
+        active += [run for run in queue.order if run.kind == Kind.TRAIN]
         body = render(
             "home.html",
             say=run_words,
             queue=queue,
             project=project,
             ladder=ladder(project, every),
-            active=active,
+            active=active[:MOST_ACTIVE],
+            more=max(0, len(active) - MOST_ACTIVE),
             ended=[run for run in every if run not in active][:ENDED_SHOWN],
             step=next_step(session, every, queue),
         )
@@ -73,8 +76,9 @@ def ladder(project: Project | None, every: list[Run]) -> list[Rung]:
     """The four phases. One is done when the use case says so, or a run of one of its techniques succeeded."""
     mine = [run for run in every if project and run.project_id in (project.id, None)]
     reached = project.phase if project else 0
+    guide = document.load()
     rungs: list[Rung] = []
-    for key, phase in document.load().phases.items():
+    for key, phase in guide.phases.items():
         number = int(key)
         names = {technique.name for technique in techniques.all() if technique.phase == number}
         of_phase = [run for run in mine if run.technique in names]
@@ -83,7 +87,9 @@ def ladder(project: Project | None, every: list[Run]) -> list[Rung]:
         is_done = number <= reached or done > 0
         is_next = project is not None and not is_done and all(rung.state == "done" for rung in rungs)
         state = "now" if active or is_next else "done" if is_done else "later"
-        rungs.append(Rung(number, phase.name, phase.outcome[0], state, note(done, active, is_next)))
+        meaning = next(each.meaning for each in guide.techniques.values() if each.phase == number)
+        gains = f"AWS reports {phase.outcome[0]}"
+        rungs.append(Rung(number, phase.name, meaning, gains, state, note(done, active, is_next)))
     return rungs
 
 

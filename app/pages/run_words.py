@@ -85,8 +85,11 @@ def time(run: Run) -> str:
     if run.state == State.QUEUED:
         return words.MISSING
     if is_in_progress(run):
-        return words.left(run.seconds_left) or words.MISSING
-    return words.duration(took(run))
+        if run.seconds_left is None:
+            return words.MISSING
+        return "< 10 s left" if run.seconds_left < 10 else words.left(run.seconds_left)
+    seconds = took(run)
+    return words.MISSING if seconds is None else f"took {words.duration(seconds)}"
 
 
 def activity(run: Run) -> str:

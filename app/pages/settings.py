@@ -36,6 +36,7 @@ NAMED = {
 @dataclass(frozen=True)
 class Line:
     name: str
+    title: str
     help: str
     value: str
     variable: str
@@ -59,6 +60,7 @@ def line(known: Settings, name: str) -> Line:
     field = Settings.model_fields[name]
     return Line(
         name=name,
+        title=name.replace("_", " ").capitalize().replace("Cpu", "CPU"),
         help=field.description or "",
         value=worded(name, getattr(known, name)),
         variable=f"TUNESMITH_{name.upper()}",
@@ -67,8 +69,8 @@ def line(known: Settings, name: str) -> Line:
 
 
 def worded(name: str, value: Any) -> str:
-    if name in SECRET:
-        return "set, hidden" if value else "not set"
+    if name in SECRET and value:
+        return "set, hidden"
     if value in ("", None):
         return "not set"
     if isinstance(value, bool):
