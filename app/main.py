@@ -45,7 +45,7 @@ def assemble(found: list[navigation.Page], routers: list[APIRouter]) -> FastAPI:
 
 
 def operation(route: APIRoute) -> str:
-    return route.name
+    return f"{route.endpoint.__module__.rsplit('.', 1)[-1]}_{route.name}"
 
 
 async def health() -> dict[str, bool]:

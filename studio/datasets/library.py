@@ -60,7 +60,7 @@ def add(
         .order_by(DatasetVersion.number.desc())
         .limit(1)
     )
-    if newest and newest.sha256 == report.sha256 and newest.shape == report.shape:
+    if newest and (newest.sha256, newest.format) == (report.sha256, report.format):
         shutil.rmtree(folder)
         return newest
     version = DatasetVersion(

@@ -1,0 +1,137 @@
+"""The command line: what it prints, and how it refuses."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app import cli
+from studio import sample
+
+
+@pytest.fixture
+def tunesmith(database: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    def call(*words: str, given: str | None = None) -> Result:
+        monkeypatch.setattr("sys.argv", ["tunesmith", *words])
+        return CliRunner().invoke(cli.main, list(words), input=given, catch_exceptions=False)
+
+    return call
+
+
+def printed(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_every_command_explains_itself_and_takes_json() -> None:
+    def walk(group: Any, path: list[str]) -> list[tuple[list[str], Any]]:
+        found = []
+        for name, command in group.commands.items():
+            inner = [*path, name]
+            found += walk(command, inner) if hasattr(command, "commands") else [(inner, command)]
+        return found
+
+    servers = {"up", "demo", "web", "worker"}
+    for path, command in walk(cli.main, []):
+        assert command.help, path
+        assert path[0] in servers or any("--json" in option.opts for option in command.params), path
+
+
+def test_inspect_says_what_a_file_is(tunesmith: Any, tmp_path: Path) -> None:
+    file = tmp_path / "mixed.jsonl"
+    file.write_text('{"instruction": "a", "output": "b"}\n{oops\n{"instruction": "c", "output": "d"}\n')
+    report = printed(tunesmith("dataset", "inspect", str(file), "--json"))
+    assert report["format"] == "alpaca"
+    assert report["shape"] == "instruction"
+    assert report["rows"] == 2
+    assert [bad["line"] for bad in report["bad_rows"]] == [2]
+    assert isinstance(report["findings"], list)
+
+
+def test_a_useless_file_is_refused_on_stderr_with_code_2_and_nothing_is_kept(
+    tunesmith: Any, tmp_path: Path, database: Path
+) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text("this is no json\n")
+    for command in ("inspect", "add"):
+        result = tunesmith("dataset", command, str(file), "--json")
+        assert result.exit_code == 2
+        assert not result.stdout
+        assert "line 1" in json.loads(result.stderr)["error"]
+    assert printed(tunesmith("dataset", "list", "--json")) == []
+    assert not list((database / "datasets").glob("*"))
+
+
+def test_guide_answers_with_the_guides_own_names(tunesmith: Any) -> None:
+    answers = {"phase_done": 1, "main_gap": "task_accuracy", "n_labelled": 600, "metric_now": 0.5}
+    found = printed(tunesmith("guide", "-", "--json", given=json.dumps(answers)))
+    assert found["technique"] == "sft"
+    assert set(found) == {
+        "technique", "rule", "reasons", "ruled_out", "data_gap", "phase", "flags", "next_step",
+    }  # fmt: skip
+    refused = tunesmith("guide", "-", "--json", given='{"n_labeled": 3}')
+    assert refused.exit_code == 2
+    assert "n_labelled" in refused.stderr
+
+
+def test_techniques_lists_the_registry(tunesmith: Any) -> None:
+    listed = printed(tunesmith("techniques", "--json"))
+    assert {"name", "title", "group", "phase", "shape"} == set(listed[0])
+    assert "sft" in {each["name"] for each in listed}
+
+
+def test_runs_are_started_listed_stopped_and_compared(tunesmith: Any, database: Path) -> None:
+    sample.load()
+    config = {
+        "model": sample.STARTER_NAME,
+        "dataset": "Medication directions: labelled",
+        "parameters": {"max_steps": 5},
+    }
+    first = printed(tunesmith("run", "start", "-", "--json", given=json.dumps(config)))
+    assert first["state"] == "queued"
+    changed = config | {"parameters": {"max_steps": 6}}
+    second = printed(tunesmith("run", "start", "-", "--json", given=json.dumps(changed)))
+    ids = [str(first["id"]), str(second["id"])]
+    compared = printed(tunesmith("run", "compare", *ids, "--json"))
+    assert [row["setting"] for row in compared["settings"]] == ["max_steps"]
+    assert printed(tunesmith("run", "stop", ids[0], "--json"))["state"] == "cancelled"
+    assert printed(tunesmith("run", "resume", ids[0], "--json"))["state"] == "queued"
+    assert {row["id"] for row in printed(tunesmith("run", "list", "--json"))} == {first["id"], second["id"]}
+    assert printed(tunesmith("run", "show", ids[0], "--json"))["parameters"]["max_steps"] == 5
+    assert printed(tunesmith("run", "logs", ids[0], "--json")) == {"log": ""}
+    assert "max_steps" in tunesmith("run", "compare", *ids).stdout
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("{", "is no JSON"),
+        ('{"modell": "x"}', "modell"),
+        ('{"model": "x/y"}', "Choose a dataset"),
+        ('{"model": "x/y", "dataset": "nothing"}', "no dataset"),
+    ],
+)
+def test_a_wrong_config_is_refused_in_words(tunesmith: Any, config: str, says: str) -> None:
+    result = tunesmith("run", "start", "-", given=config)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_doctor_looks_at_everything(tunesmith: Any) -> None:
+    checks = {check["check"]: check for check in printed(tunesmith("doctor", "--json"))}
+    assert checks["database"]["ok"]
+    assert checks["broker"]["ok"]
+
+
+def test_listening_beyond_loopback_without_anybody_who_may_log_in_is_refused(
+    tunesmith: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio import settings
+
+    monkeypatch.setenv("TUNESMITH_HOST", "0.0.0.0")
+    settings.get.cache_clear()
+    result = tunesmith("migrate")
+    assert result.exit_code == 2
+    assert "tunesmith user add" in result.stderr
