@@ -1,13 +1,14 @@
 // Live charts: <div data-charts="/api/metrics?run=7">. One request a page a second brings only the new points
 // of every chart; it stops when all runs are finished and rests while the tab is hidden. Zoom, legend, scale
 // and smoothing belong to the person and survive every update. Plotly draws (SVG lines only); this file keeps
-// the numbers, and knows nothing about what a metric means: titles, groups and help come from the server.
+// the numbers (numbers.js helps) and knows nothing about what a metric means: titles, groups and help come from the server.
 (() => {
   "use strict";
   const PLOTLY = document.currentScript.dataset.plotly;
   const POINTS = 2000; // asked of the server, a series
   const DRAWN = 1200; // drawn at most, a line: about two a pixel
   const TABLE_ROWS = 200;
+  const { number, smooth, chosen, nearest } = window.studio;
   const FINISHED = new Set(["succeeded", "failed", "cancelled"]);
   const CONFIG = { displayModeBar: false, modeBarButtonsToRemove: ["sendChartToCloud"], doubleClick: "autosize", showTips: false };
   const ICONS = {
@@ -43,17 +44,6 @@
   const dash = (run) => ["solid", "dash", "dot", "dashdot"][Math.floor(run.color_index / 8) % 4];
   const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"); // Plotly reads tags in names
 
-  // Four significant digits, as app/parts/words.py writes them.
-  function number(value) {
-    if (value === null || value === undefined) return "–";
-    const size = Math.abs(value);
-    if (value === 0) return "0";
-    if (size < 0.001 || size >= 1e9) return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e").replace("-", "−");
-    const digits = Math.max(0, 3 - Math.floor(Math.log10(size)));
-    const text = value.toLocaleString("en", { minimumFractionDigits: Number.isInteger(value) ? 0 : digits, maximumFractionDigits: digits });
-    return text.replace(/^-/, "−");
-  }
-
   let plotly;
   function load() {
     plotly ??= new Promise((resolve, reject) => {
@@ -63,55 +53,6 @@
       document.head.append(script);
     });
     return plotly;
-  }
-
-  // ---- numbers ----------------------------------------------------------------------------------------
-
-  // Exponential moving average without the pull towards zero at the start; gaps stay gaps. Above 200 points the
-  // weight grows with their number, so that a setting looks alike on short and long runs.
-  function smooth(values, setting) {
-    const weight = setting ** Math.min(1, 200 / values.length);
-    let [sum, mass] = [0, 0];
-    return values.map((value) => {
-      if (value === null) return null;
-      sum = sum * weight + (1 - weight) * value;
-      mass = mass * weight + (1 - weight);
-      return sum / mass;
-    });
-  }
-
-  // Indices of the points inside `range` and one beside it, at most `most`: lowest and highest of each bucket.
-  function chosen(steps, values, range, most) {
-    let from = 0;
-    let to = steps.length;
-    if (range) {
-      while (from < to - 1 && steps[from + 1] < range[0]) from += 1;
-      while (to > from + 1 && steps[to - 2] > range[1]) to -= 1;
-    }
-    if (to - from <= most) return Array.from({ length: to - from }, (_, index) => from + index);
-    const picked = [from];
-    const width = (to - from) / (most / 2);
-    for (let start = from; start < to; start += width) {
-      let [low, high] = [-1, -1];
-      for (let index = Math.floor(start); index < Math.min(to, Math.floor(start + width)); index += 1) {
-        if (values[index] === null) continue;
-        if (low < 0 || values[index] < values[low]) low = index;
-        if (high < 0 || values[index] > values[high]) high = index;
-      }
-      if (low >= 0) picked.push(...(low < high ? [low, high] : low === high ? [low] : [high, low]));
-    }
-    picked.push(to - 1);
-    return picked.filter((index, place) => place === 0 || index > picked[place - 1]);
-  }
-
-  function nearest(steps, step) {
-    let [low, high] = [0, steps.length - 1];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (steps[middle] <= step) low = middle;
-      else high = middle;
-    }
-    return Math.abs(steps[high] - step) < Math.abs(steps[low] - step) ? high : low;
   }
 
   // ---- one page of charts -----------------------------------------------------------------------------

@@ -1,0 +1,64 @@
+// Sums for the charts: smoothing, thinning, finding a step, writing a number. No page, no drawing.
+(() => {
+  "use strict";
+
+  // Four significant digits, as app/parts/words.py writes them.
+  function number(value) {
+    if (value === null || value === undefined) return "–";
+    const size = Math.abs(value);
+    if (value === 0) return "0";
+    if (size < 0.001 || size >= 1e9) return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e").replace("-", "−");
+    const digits = Math.max(0, 3 - Math.floor(Math.log10(size)));
+    const text = value.toLocaleString("en", { minimumFractionDigits: Number.isInteger(value) ? 0 : digits, maximumFractionDigits: digits });
+    return text.replace(/^-/, "−");
+  }
+
+  // Exponential moving average without the pull towards zero at the start; gaps stay gaps. Above 200 points the
+  // weight grows with their number, so that a setting looks alike on short and long runs.
+  function smooth(values, setting) {
+    const weight = setting ** Math.min(1, 200 / values.length);
+    let [sum, mass] = [0, 0];
+    return values.map((value) => {
+      if (value === null) return null;
+      sum = sum * weight + (1 - weight) * value;
+      mass = mass * weight + (1 - weight);
+      return sum / mass;
+    });
+  }
+
+  // Indices of the points inside `range` and one beside it, at most `most`: lowest and highest of each bucket.
+  function chosen(steps, values, range, most) {
+    let from = 0;
+    let to = steps.length;
+    if (range) {
+      while (from < to - 1 && steps[from + 1] < range[0]) from += 1;
+      while (to > from + 1 && steps[to - 2] > range[1]) to -= 1;
+    }
+    if (to - from <= most) return Array.from({ length: to - from }, (_, index) => from + index);
+    const picked = [from];
+    const width = (to - from) / (most / 2);
+    for (let start = from; start < to; start += width) {
+      let [low, high] = [-1, -1];
+      for (let index = Math.floor(start); index < Math.min(to, Math.floor(start + width)); index += 1) {
+        if (values[index] === null) continue;
+        if (low < 0 || values[index] < values[low]) low = index;
+        if (high < 0 || values[index] > values[high]) high = index;
+      }
+      if (low >= 0) picked.push(...(low < high ? [low, high] : low === high ? [low] : [high, low]));
+    }
+    picked.push(to - 1);
+    return picked.filter((index, place) => place === 0 || index > picked[place - 1]);
+  }
+
+  function nearest(steps, step) {
+    let [low, high] = [0, steps.length - 1];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (steps[middle] <= step) low = middle;
+      else high = middle;
+    }
+    return Math.abs(steps[high] - step) < Math.abs(steps[low] - step) ? high : low;
+  }
+
+  Object.assign(window.studio, { number, smooth, chosen, nearest });
+})();
