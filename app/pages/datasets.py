@@ -4,7 +4,7 @@ row of every shape. What one dataset contains is shown by `dataset`."""
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 from markupsafe import Markup
@@ -12,10 +12,12 @@ from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
 from app.navigation import Page
+from app.pages.stay import stay
 from app.parts import Query, fragment, live, render, words
 from app.toolkit import html
 from studio import db, settings
 from studio.datasets import library, shapes
+from studio.datasets.formats import FORMATS
 from studio.datasets.readers import READERS
 from studio.models import Dataset, DatasetVersion, Run
 
@@ -54,6 +56,28 @@ def dataset_examples(_query: Query) -> Markup:
         "datasets_examples.html",
         is_empty=is_empty,
         examples=[(shape, row, f"data:application/x-ndjson,{quote(row)}%0A") for shape, row in rows],
+    )
+
+
+@fragment("dataset-drop")
+def dataset_drop(query: Query) -> Markup:
+    """The drop zone, and how to read what is dropped when it would not be understood by itself."""
+    form = FORMATS.get(query.text("as")) if query.text("as") else None
+    fields = shapes.get(form.shapes[0]).required if form else ()
+    columns = {one: query.text(f"column.{one}") for one in fields if query.text(f"column.{one}")}
+    how = ({"format": form.name} if form else {}) | (
+        {"columns": orjson.dumps(columns).decode()} if columns else {}
+    )
+    endings = [suffix for reader in READERS.all() for suffix in reader.suffixes]
+    return render(
+        "datasets_drop.html",
+        upload="/api/datasets" + (f"?{urlencode(how)}" if how else ""),
+        accept=",".join([*endings, ".gz"]),
+        kinds=", ".join(sorted(reader.suffixes[0] for reader in READERS.all())),
+        most=words.size(settings.get().max_upload),
+        formats=FORMATS.all(),
+        chosen=form,
+        fields=[(one, columns.get(one, "")) for one in fields],
     )
 
 
@@ -102,16 +126,11 @@ def shape_title(name: str) -> str:
 
 
 def build() -> None:
-    endings = [suffix for reader in READERS.all() for suffix in reader.suffixes]
-    head = render(
-        "datasets_head.html",
-        accept=",".join([*endings, ".gz"]),
-        kinds=", ".join(sorted(reader.suffixes[0] for reader in READERS.all())),
-        most=words.size(settings.get().max_upload),
-    )
-    html(str(head), elem_id="datasets-head")
+    html(str(render("datasets_head.html")), elem_id="datasets-head")
+    html(live("dataset-drop", every=0, rows=2), elem_id="dataset-drop")
     html(live("datasets", every=5, rows=5), elem_id="datasets")
     html(live("dataset-examples", every=0, rows=2), elem_id="dataset-examples")
+    stay()
 
 
 PAGE = Page(path="/datasets", title="Datasets", build=build, icon="datasets", order=150)

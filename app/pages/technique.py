@@ -49,7 +49,7 @@ def technique_page(query: Query) -> Markup:
         suggestions=list(suggestions(technique)),
         adapters=[(adapter, settings_of(adapter.parameters)) for adapter in adapters.all()],
         metrics=[(metric, healthy(metric)) for metric in technique.metrics],
-        shapes=[(shape, as_json(shape.example)) for shape in shapes_of(technique)],
+        shapes=[(shape, orjson.dumps(shape.example).decode()) for shape in shapes_of(technique)],
     )
 
 
@@ -61,10 +61,6 @@ def parts_of(handbook: str) -> tuple[str, str]:
 
 def shapes_of(technique: Technique) -> list[shapes.Shape]:
     return [shapes.get(name) for name in technique.shapes]
-
-
-def as_json(row: Any) -> str:
-    return orjson.dumps(row, option=orjson.OPT_INDENT_2).decode()
 
 
 def settings_of(kind: type[Parameters]) -> list[Setting]:
