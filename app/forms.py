@@ -32,11 +32,11 @@ class Bounds:
     below: bool = False
 
     def __str__(self) -> str:
-        low = f"{'above' if self.above else 'at least'} {number(self.low)}"
-        high = f"{'below' if self.below else 'at most'} {number(self.high)}"
+        low = f"{'above' if self.above else 'at least'} {readable(self.low)}"
+        high = f"{'below' if self.below else 'at most'} {readable(self.high)}"
         if self.low is not None and self.high is not None:
             plain = not (self.above or self.below)
-            return f"{number(self.low)} to {number(self.high)}" if plain else f"{low}, {high}"
+            return f"{readable(self.low)} to {readable(self.high)}" if plain else f"{low}, {high}"
         return low if self.low is not None else high if self.high is not None else ""
 
 
@@ -174,8 +174,8 @@ def explain(field: FieldInfo) -> str:
     """Help, bounds, default and where the default comes from, in one line."""
     bounds, source = str(bounds_of(field)), about(field).get("source", "")
     default = readable(field.get_default(call_default_factory=True))
-    facts = [bounds[:1].upper() + bounds[1:], f"default {default}" + (f" ({source})" if source else "")]
-    return f"{field.description or ''} {'; '.join(fact for fact in facts if fact)}.".strip()
+    facts = "; ".join(filter(None, [bounds, f"default {default}" + (f" ({source})" if source else "")]))
+    return f"{field.description or ''} {facts[:1].upper()}{facts[1:]}.".strip()
 
 
 def readable(value: Any) -> str:
@@ -184,7 +184,9 @@ def readable(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, int | float):
+    if isinstance(value, float):
+        return f"{value:g}" if 1e-4 <= abs(value) < 1e6 else number(value)
+    if isinstance(value, int):
         return number(value)
     if isinstance(value, list):
         return ", ".join(map(readable, value)) or "none"

@@ -12,7 +12,7 @@ from typing import Any
 from gradio.components import Component
 from sqlalchemy.orm import Session
 
-from app import forms
+from app import forms, people
 from app.errors import told
 from app.pages import setup as setups
 from app.pages.setup import Setup
@@ -23,6 +23,7 @@ from studio.errors import StudioError
 
 CHOICES = ("technique", "adapter", "model", "dataset", "held_out")
 FAMILIES = ("technique", "adapter")
+FIRST = "Model"  # section
 REMEMBER = """(key) => {
   const address = `/new-run?draft=${key}`;
   if (location.pathname + location.search !== address) history.replaceState(null, "", address);
@@ -193,7 +194,7 @@ def reset(sheet: Sheet, key: str, address: str) -> list[Any]:
     return sheet.show(setup, facts)
 
 
-def launch(sheet: Sheet, key: str, address: str, *given: Any, request: gr.Request) -> list[Any]:
+def launch(sheet: Sheet, who: str, key: str, address: str, *given: Any) -> list[Any]:
     """Starts what the fields say at this moment; a refusal is kept in the draft and shown."""
     choices, (name, seed), settings = given[:5], given[5:7], given[7:]
 
@@ -210,7 +211,7 @@ def launch(sheet: Sheet, key: str, address: str, *given: Any, request: gr.Reques
 
     change(key, address, edit)
     try:
-        goal = start(key, address, str(request.request.scope.get("person", "")))
+        goal = start(key, address, who)
     except StudioError as error:
         setup, facts = refuse(key, address, error)
         return ["", *sheet.show(setup, facts)]
@@ -261,7 +262,7 @@ def lay_out() -> Sheet:
         sheet.techniques[technique.name] = forms.build(technique.parameters, technique.name)
     for adapter in adapters.all():
         sheet.adapters[adapter.name] = forms.build(adapter.parameters, f"adapter-{adapter.name}")
-    section("Model", "What the training starts from.", sheet.choices["model"])
+    section(FIRST, "What the training starts from.", sheet.choices["model"])
     section("Data", "What it learns from, and rows kept apart to measure it with.")
     with gr.Row():
         sheet.choices["dataset"].render()
@@ -334,7 +335,7 @@ def carded(name: str) -> dict[str, Any]:
 
 
 def section(title: str, text: str, *inputs: Component) -> None:
-    html(str(render("new_run_section.html", title=title, text=text)))
+    html(str(render("new_run_section.html", title=title, text=text, is_first=title == FIRST)))
     for component in inputs:
         component.render()
 
@@ -372,8 +373,8 @@ def wire(sheet: Sheet) -> None:
             )
     listen([sheet.reset.click], bound(reset, sheet), where, sheet.all, sheet)
 
-    def start_now(*given: Any, request: gr.Request) -> list[Any]:
-        return launch(sheet, *given, request=request)
+    def start_now(request: gr.Request, *given: Any) -> list[Any]:
+        return launch(sheet, people.who(request.request), *given)
 
     sheet.start.click(
         told(start_now), [*where, *choices, *names, *sheet.settings], [sheet.goal, *sheet.all], **QUIET
