@@ -198,11 +198,12 @@ def small_talk(rng: random.Random) -> Messages:
 def draw_tool_use(rng: random.Random) -> tuple[Messages, list[dict]]:
     """A question, a call of the one fitting tool, its result, and the answer."""
     shown = rng.sample(TOOLS, k=rng.randint(1, 2))
-    tool = rng.choice(shown)
-    name = tool["function"]["name"]
+    name = rng.choice(shown)["function"]["name"]
+    arguments: dict[str, object]
     if name == "add":
         a, b = rng.randint(0, 20), rng.randint(0, 20)
-        question, arguments, result, answer = f"Add {a} and {b}.", {"a": a, "b": b}, str(a + b), str(a + b)
+        question, arguments = f"Add {a} and {b}.", {"a": a, "b": b}
+        result = answer = str(a + b)
     elif name == "find_stock":
         thing, number = rng.choice(THINGS), rng.randint(0, 20)
         question, arguments = f"Is there a {thing} in stock?", {"item": thing}

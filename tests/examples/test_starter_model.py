@@ -3,6 +3,7 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import corpus
 import pretrain
@@ -22,11 +23,11 @@ from benchmarks import sft_sample
 from examples.medication_directions import make
 
 STARTER = sft_sample.STARTER
-TOKENIZER = AutoTokenizer.from_pretrained(STARTER)
+TOKENIZER: Any = AutoTokenizer.from_pretrained(STARTER)  # transformers types its answers as unions
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 CALL = {"type": "function", "function": {"name": "weather", "arguments": {"city": "Lund"}}}
-TOOL_TALK = [
+TOOL_TALK: list[dict] = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "How warm is it in Lund?"},
     {"role": "assistant", "content": "", "tool_calls": [CALL]},
@@ -153,7 +154,7 @@ def test_a_tool_call_is_read_back_as_it_was_written() -> None:
 
 
 def test_content_in_parts_renders_like_plain_content() -> None:
-    parts = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
+    parts: list[dict] = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
 
     assert render([{"role": "user", "content": parts}]) == render([{"role": "user", "content": "one two"}])
 
