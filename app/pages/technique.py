@@ -49,6 +49,7 @@ def technique_page(query: Query) -> Markup:
         suggestions=list(suggestions(technique)),
         adapters=[(adapter, settings_of(adapter.parameters)) for adapter in adapters.all()],
         metrics=[(metric, healthy(metric)) for metric in technique.metrics],
+        titles={shape.name: shape.title for shape in shapes.SHAPES.values()},
         shapes=[(shape, orjson.dumps(shape.example).decode()) for shape in shapes_of(technique)],
     )
 

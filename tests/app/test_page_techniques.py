@@ -1,0 +1,128 @@
+"""The handbook: every technique file has a card and a page, made from the file alone."""
+
+from html import unescape
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app import errors, parts
+from app.pages import technique as page
+from app.pages import techniques as shelf
+from studio import adapters, techniques
+from studio.datasets import shapes
+from studio.techniques import MetricInfo, Technique
+
+
+@pytest.fixture
+def browser(studio_folder: Path) -> TestClient:
+    app = FastAPI()
+    errors.install(app)
+    app.include_router(parts.router)
+    return TestClient(app, base_url="http://127.0.0.1")
+
+
+def part(browser: TestClient, fragment: str, **query: str) -> str:
+    answer = browser.get(f"/parts/{fragment}", params=query)
+    assert answer.status_code == 200, answer.text
+    return unescape(answer.text)
+
+
+every_technique = pytest.mark.parametrize("technique", techniques.all(), ids=lambda technique: technique.name)
+
+
+@every_technique
+def test_every_technique_has_a_card_with_its_phase_and_shapes(
+    browser: TestClient, technique: Technique
+) -> None:
+    card = (
+        part(browser, "techniques")
+        .partition(f'href="/technique?name={technique.name}"')[2]
+        .partition("</a>")[0]
+    )
+    assert technique.title in card
+    assert technique.summary in card
+    assert f"<dd>{technique.phase}" in card
+    for name in technique.shapes:
+        assert shapes.get(name).title in card
+
+
+@every_technique
+def test_every_setting_is_in_the_handbook_with_help_default_and_bounds(
+    browser: TestClient, technique: Technique
+) -> None:
+    said = part(browser, "technique", name=technique.name)
+    for name, field in technique.parameters.model_fields.items():
+        assert f"<code>{name}</code>" in said
+        assert field.description in said
+        assert page.setting(name, field).default in said
+
+
+@every_technique
+def test_every_metric_and_every_shape_is_explained(browser: TestClient, technique: Technique) -> None:
+    said = part(browser, "technique", name=technique.name)
+    assert [metric.key for metric in technique.metrics if metric.help not in said] == []
+    assert [name for name in technique.shapes if shapes.get(name).meaning not in said] == []
+
+
+@every_technique
+def test_the_handbook_text_is_shown_as_text_and_leads_to_a_new_run(
+    browser: TestClient, technique: Technique
+) -> None:
+    said = part(browser, "technique", name=technique.name)
+    assert page.parts_of(technique.handbook)[0] in said
+    assert "<strong>When it fails.</strong>" in said
+    assert f'href="/new-run?technique={technique.name}"' in said
+
+
+def test_every_adapter_is_on_the_page(browser: TestClient) -> None:
+    said = part(browser, "technique", name="sft")
+    for adapter in adapters.all():
+        assert adapter.summary in said
+
+
+def test_settings_shown_first_in_the_form_come_first_here() -> None:
+    rows = page.settings_of(techniques.get("sft").parameters)
+    assert [row.basic for row in rows] == sorted((row.basic for row in rows), reverse=True)
+
+
+def test_techniques_of_one_group_stand_together() -> None:
+    groups = [group for group, _, _ in shelf.shelves()]
+    assert len(groups) == len(set(groups))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(2e-5, "2e-5"), (0.03, "0.03"), (3.0, "3"), (1_000_000, "1,000,000"), (-1, "-1")]
+)
+def test_a_number_is_written_as_one_would_type_it(value: float, words: str) -> None:
+    assert page.plain(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (True, "", "on"),
+        (None, "", "none"),
+        (1, "steps", "1 step"),
+        (50, "steps", "50 steps"),
+        ("auto", "", "auto"),
+    ],
+)
+def test_a_default_is_said_in_words(value: object, unit: str, words: str) -> None:
+    assert page.worded(value, unit) == words
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [((None, None), "watch the trend"), ((0.6, None), "above 0.6000"), ((0.1, 0.5), "0.1000 to 0.5000")],
+)
+def test_a_healthy_range_is_said_in_words(bounds: tuple[float | None, float | None], words: str) -> None:
+    assert page.healthy(MetricInfo("x", "X", "G", "help", healthy=bounds)) == words
+
+
+def test_an_unknown_technique_names_those_there_are(browser: TestClient) -> None:
+    answer = browser.get("/parts/technique", params={"name": "<script>"})
+    assert answer.status_code == 404
+    assert "<script>" not in answer.text
+    assert "sft" in answer.text
