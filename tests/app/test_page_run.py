@@ -1,0 +1,233 @@
+"""The page of one run: header, charts, samples, settings, log, history, and the ways to act on it."""
+
+import json
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.pages import run as page
+from app.pages import run_samples
+from studio import attempts, db, runs
+from studio.models import Checkpoint, Model, Run, Sample, State
+from tests import made_runs
+
+
+def read(name: str, query: str) -> str:
+    answer = made_runs.fragments().get(f"/parts/{name}?{query}")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def header(run: Run) -> str:
+    return read("run-header", f"id={run.id}")
+
+
+def view(run: Run, tab: str = "charts", **more: str) -> str:
+    return read("run-view", "&".join([f"id={run.id}", f"tab={tab}", *(f"{k}={v}" for k, v in more.items())]))
+
+
+def made(session: Session, state: State = State.RUNNING, **more: object) -> Run:
+    losses = () if state in (State.QUEUED, State.CLAIMED) else (2.3456, 1.0)
+    given = {"losses": losses, "total": 10 if losses else None, "name": "first"} | more
+    return made_runs.made(session, made_runs.base(session), made_runs.version(session), state, **given)  # type: ignore[arg-type]
+
+
+def test_a_run_that_is_not_there_leads_back_to_the_list(database: Path) -> None:
+    for query in ("id=99", "id=abc", ""):
+        assert "There is no such run" in read("run-header", query)
+        assert read("run-view", query) == ""
+
+
+def test_the_header_shows_step_loss_and_the_loss_it_began_with(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session)
+        run.seconds_left = 300.0
+    text = header(run)
+    for words in ("first", "running", "of 10", "began at 2.346", "5 min", "SFT", "LoRA", "500 rows"):
+        assert words in text
+    assert f"/api/runs/{run.id}/stop" in text
+    assert f"/api/runs/{run.id}/pause" in text
+    assert f"/api/runs/{run.id}/resume" not in text
+
+
+def test_what_it_is_doing_before_the_first_step_is_said(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.CLAIMED)
+        run.activity = "Loading the model"
+    text = header(run)
+    assert "starting" in text
+    assert "Loading the model" in text
+
+
+def test_a_run_asked_to_stop_offers_no_second_stop(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session)
+        runs.stop(session, run.id)
+    text = header(run)
+    assert "Stopping: saving a checkpoint" in text
+    assert f"/api/runs/{run.id}/stop" not in text
+
+
+def test_a_queued_run_is_not_called_started(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.QUEUED)
+    text = header(run)
+    assert "Queued: no worker is running" in text
+    assert "running for" not in text
+
+
+def test_a_failure_says_what_to_do_and_keeps_details_and_log(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.FAILED)
+        run.error = {"kind": "out of memory", "message": "The device ran out of memory."}
+        run.error = run.error | {"hint": "Clone it with half the batch size.", "details": "Traceback <b>"}
+        attempts.add_log(session, run.id, 1, "the last line\n", 14)
+    text = header(run)
+    for words in (
+        "The device ran out of memory.",
+        "half the batch size",
+        "Traceback &lt;b&gt;",
+        "the last line",
+    ):
+        assert words in text
+    clone = text.index(f'href="/new-run?clone={run.id}"')
+    assert "primary" in text[text.rindex("<a", 0, clone) : clone]
+
+
+def test_a_model_it_made_can_be_asked_and_downloaded(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.SUCCEEDED)
+        model = Model(name="result", source="runs/1/model", run_id=run.id, base_id=run.model_id)
+        session.add(model)
+        session.flush()
+    text = header(run)
+    assert f"/try?models={run.model_id},{model.id}" in text
+    assert f"/api/models/{model.id}/download" in text
+
+
+def test_charts_are_asked_for_this_run_alone(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session)
+    text = view(run)
+    assert f'data-charts="/api/metrics?run={run.id}"' in text
+    assert 'aria-current="page">Charts' in text
+
+
+def test_an_unknown_tab_shows_the_charts(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session)
+    assert "data-charts" in view(run, "nonsense")
+
+
+def sample(run: Run, step: int, answer: str, reference: str = '{"dose": 2}', number: int = 0) -> Sample:
+    scores = {"exact_match": float(answer == reference)}
+    return Sample(
+        run_id=run.id,
+        step=step,
+        number=number,
+        prompt="two <b>puffs",
+        answer=answer,
+        reference=reference,
+        scores=scores,
+    )
+
+
+def test_samples_stand_side_by_side_with_marks_and_a_score(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.SUCCEEDED)
+        session.add_all([sample(run, 0, '{"dose": 1}'), sample(run, 10, '{"dose": 2}')])
+    text = view(run, "samples")
+    assert '<del class="word">1</del>' in text
+    assert '<ins class="word">2</ins>' in text
+    assert "0 of 1" in text
+    assert "1 of 1" in text
+    assert "differs" in text
+    assert "matches" in text
+    assert "two &lt;b&gt;puffs" in text
+
+
+def test_an_answer_that_is_wrong_shows_what_the_reference_has_and_it_lacks(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.SUCCEEDED)
+        session.add_all([sample(run, 0, ""), sample(run, 10, '{"dose": 3}')])
+    assert "<mark" in view(run, "samples")
+    assert "empty answer" in view(run, "samples")
+
+
+def test_before_training_ends_the_second_answer_is_promised(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session)
+        session.add(sample(run, 0, "x"))
+    assert "The model answers again when training ends." in view(run, "samples")
+
+
+def test_a_run_told_to_ask_nothing_has_no_samples_and_says_why(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, parameters={"sample_prompts": 0})
+    assert "told to answer no sample prompts" in view(run, "samples")
+
+
+def test_only_answers_with_something_in_common_are_marked_word_by_word() -> None:
+    gone, come = run_samples.marked("take one tablet", "take two tablets")
+    assert ("one", True) in gone
+    assert ("two", True) in come
+    assert run_samples.marked("abc def", "1 2 3 4") == ([("abc def", False)], [("1 2 3 4", False)])
+
+
+def test_settings_say_what_was_changed_suggested_or_default(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, parameters={"learning_rate": 0.0005})
+    text = view(run, "settings")
+    assert "0.0005" in text
+    assert "changed" in text
+    assert "suggested" in text
+    assert "default" in text
+    assert "Weight decay" in text
+    assert "Weight decay" not in view(run, "settings", only="changed")
+    assert "9f2c9f2c9f2c9f2c" in text
+    assert "ab12ab12ab12ab12" in text
+
+
+def test_the_command_that_does_the_same_is_a_configuration_the_studio_accepts(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, parameters={"learning_rate": 0.0005}, seed=7)
+        text = page.run_settings.command(run)
+        config = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        again = runs.launch(session, runs.RunConfig(**config))
+        assert (again.parameters, again.seed, again.model_id) == (run.parameters, 7, run.model_id)
+    assert text.endswith("tunesmith run start run.json")
+
+
+def test_the_log_comes_in_pieces_that_an_update_only_adds_to(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session)
+        attempts.add_log(session, run.id, 1, "one <script>\n", 13)
+        attempts.add_log(session, run.id, 1, " 10%\r 20%\r 30%\n", 30)
+    text = view(run, "log")
+    assert "data-stick" in text
+    assert '<span data-key="p0">one &lt;script&gt;\n</span>' in text
+    assert "30%" in text
+    assert "10%" not in text
+
+
+def test_a_run_that_printed_nothing_says_so(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.QUEUED)
+    assert "Nothing printed yet" in view(run, "log")
+
+
+def test_the_history_tells_who_did_what_and_on_which_device(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.PAUSED)
+        runs.resume(session, run.id, "grace")
+        session.add(Checkpoint(run_id=run.id, step=50, folder="runs/1/checkpoint-50"))
+    text = view(run, "history")
+    for words in ("Launched", "ada", "attempt 1", "CPU slot 0", "Paused", "Resumed", "grace", "Step 50"):
+        assert words in text
+
+
+def test_a_run_that_is_over_is_asked_about_less_often(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.SUCCEEDED)
+    answer = made_runs.fragments().get(f"/parts/run-header?id={run.id}")
+    assert answer.headers["live-every"] == f"{page.CALM:g}"
