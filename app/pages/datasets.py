@@ -126,7 +126,6 @@ def shape_title(name: str) -> str:
 
 
 def build() -> None:
-    html(str(render("datasets_head.html")), elem_id="datasets-head")
     html(live("dataset-drop", every=0, rows=2), elem_id="dataset-drop")
     html(live("datasets", every=5, rows=5), elem_id="datasets")
     html(live("dataset-examples", every=0, rows=2), elem_id="dataset-examples")
