@@ -5,9 +5,11 @@ Cells stay text: what a cell means (a number, a label, JSON) is for the formats 
 
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from studio.datasets.readers.base import (
     DAMAGED_GZIP,
@@ -33,7 +35,7 @@ class Dialect:
     quote: str = '"'
     escape: str | None = None
 
-    def reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
+    def reader(self, lines: Iterator[str], strict: bool = False) -> Iterator[list[str]]:
         return csv.reader(
             lines,
             delimiter=self.delimiter,
@@ -41,6 +43,7 @@ class Dialect:
             escapechar=self.escape,
             doublequote=self.escape is None,
             skipinitialspace=True,
+            strict=strict,
         )
 
 
@@ -113,33 +116,52 @@ def _header(records: Iterator[list[str]]) -> list[str]:
     return names
 
 
+class Fit(NamedTuple):
+    """How well a dialect suits a sample, best first by comparison: the share of records as wide as the
+    heading, whether every quote is closed where it should be, the width (0 for a single column)."""
+
+    share: float
+    clean: bool
+    width: int
+
+
 def sniff(sample: str) -> Dialect:
-    """The dialect under which most of the first records have as many cells as the heading (two or
-    more). A file without any delimiter is one column."""
-    escape = "\\" if '\\"' in sample and '""' not in sample else None
+    """The dialect that fits the first records best; a file without any delimiter is one column."""
     first = sample.lstrip("\ufeff \r\n")[:1]
     quote = "'" if first == "'" else '"'
-    options = [Dialect(delimiter, quote, escape) for delimiter in DELIMITERS]
+    escapes = (None, "\\") if f"\\{quote}" in sample else (None,)
+    options = [Dialect(delimiter, quote, escape) for escape in escapes for delimiter in DELIMITERS]
     best = max(options, key=lambda option: _fit(option, sample))
-    return best if _fit(best, sample) > (0.0, 0) else Dialect(",", quote, escape)
+    if _fit(best, sample).width:
+        return best
+    return max((Dialect(",", quote, escape) for escape in escapes), key=lambda one: _is_clean(one, sample))
 
 
-def _fit(dialect: Dialect, sample: str) -> tuple[float, int]:
-    """(share of records as wide as the heading, width of the heading); (0, 0) for a single column."""
+def _fit(dialect: Dialect, sample: str) -> Fit:
     records: list[list[str]] = []
     try:
-        for record in dialect.reader(iter(sample.splitlines(keepends=True))):
+        for record in dialect.reader(io.StringIO(sample, newline="")):
             if record:
                 records.append(record)
             if len(records) == SAMPLE_RECORDS:
                 break
     except csv.Error:
-        return 0.0, 0
+        return Fit(0.0, False, 0)
     width = len(records[0]) if records else 0
     if width < 2:
-        return 0.0, 0
+        return Fit(0.0, False, 0)
     body = records[1:] or records
-    return round(sum(len(record) == width for record in body) / len(body), 1), width
+    share = sum(len(record) == width for record in body) / len(body)
+    return Fit(round(share, 1), _is_clean(dialect, sample), width)
+
+
+def _is_clean(dialect: Dialect, sample: str) -> bool:
+    try:
+        for _ in itertools.islice(dialect.reader(io.StringIO(sample, newline=""), True), SAMPLE_RECORDS):
+            pass
+    except csv.Error:
+        return False
+    return True
 
 
 def accepts(start: bytes) -> bool:
@@ -147,8 +169,7 @@ def accepts(start: bytes) -> bool:
     if b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False
     sample = start.decode(sniff_encoding(start), errors="replace")
-    share, _ = _fit(sniff(sample), sample)
-    return share >= 0.8 and len(sample.splitlines()) > 1
+    return _fit(sniff(sample), sample).share >= 0.8 and len(sample.splitlines()) > 1
 
 
 READER = Reader("csv", "CSV / TSV", (".csv", ".tsv", ".tab"), read, accepts, loose=True, order=30)

@@ -98,6 +98,23 @@ def test_a_quoted_table_comes_back_as_written(cells: list[tuple[str, str]], tmp_
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ('prompt,completion\na,"say \\"hi\\", ok"\n', 'say "hi", ok'),
+        ('prompt,completion\na,"say ""hi"", ok"\n', 'say "hi", ok'),
+        ('prompt,completion\na,"ends with \\"\n', "ends with \\"),
+        ("'prompt';'completion'\n'a';'semi; colon'\n", "semi; colon"),
+        ("prompt|completion\na|b, c; d\n", "b, c; d"),
+        ("prompt,completion\na,b\u2028c\n", "b\u2028c"),
+    ],
+)
+def test_delimiters_and_quotes_are_told_from_the_first_records(text: str, answer: str, tmp_path: Path):
+    path = tmp_path / "file.csv"
+    path.write_text(text)
+    assert [row for _, row in read(path)] == [{"prompt": "a", "completion": answer}]
+
+
 @quick
 @given(rows=rows)
 def test_gzip_changes_nothing(rows: list[dict], tmp_path: Path):
