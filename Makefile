@@ -77,15 +77,16 @@ fi
 "$$found" -m venv --clear $(VENV)
 endef
 
-# $(call put,EXTRAS): this project with these extras, at the versions of constraints.txt. uv is about ten times
-# faster than pip; where it cannot be had, pip does the same.
+# This project with these $$extras, at the versions of constraints.txt. uv is about ten times faster than pip;
+# where it cannot be had, pip does the same. The bytecode is made for all of it at once, on every core.
 define put
 if [ -x $(VENV)/bin/uv ]; then
   $(VENV)/bin/uv pip install --quiet --python $(PYTHON) -c constraints.txt --no-build-isolation \
-    --compile-bytecode -e '.[$(1)]'
+    -e ".[$$extras]"
 else
-  $(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[$(1)]'
+  $(PYTHON) -m pip install --quiet --no-compile -c constraints.txt --no-build-isolation -e ".[$$extras]"
 fi
+$(PYTHON) -m compileall -q -q -j 0 $(VENV)/lib/python*/site-packages || true
 endef
 
 # torch comes first and alone, by pip: a build of it that the machine already offers is taken as it is.
@@ -100,12 +101,14 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m pip install --quiet --no-compile -c constraints.txt setuptools torch
 	echo "Installing everything else"
 	$(PYTHON) -m pip install --quiet -c constraints.txt uv || echo "uv is not to be had; pip takes longer."
-	$(call put,web,worker)
+	extras=web,worker
+	$(put)
 	rm -f $(VENV)/.installed-* $(VENV)/.ready-to-test-*
 	touch $@
 
 $(READY_TO_TEST): $(INSTALLED)
-	$(call put,web,worker,dev)
+	extras=web,worker,dev
+	$(put)
 	lacking=()
 	command -v chromium >/dev/null || lacking+=(chromium)
 	command -v redis-server >/dev/null || lacking+=(redis-server)
