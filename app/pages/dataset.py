@@ -41,6 +41,7 @@ def dataset_page(query: Query) -> Markup:
             shape_title=shape_title,
             findings=chips(version.report.get("findings", [])),
             learners=learners(version),
+            measures=[one for one in techniques.all() if version.shape in one.held_out_shapes],
             shares=SHARES,
             reread=dataset_reread.choices(version, query),
             tabs=[(name, words) for name, (words, _) in VIEWS.items()],

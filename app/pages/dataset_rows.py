@@ -15,8 +15,13 @@ HEAD = 700  # characters shown at once
 MOST = 20_000  # characters shown at all, once opened
 SLACK = 200  # nobody wants to open a fold for less than this
 
-NAMES = {"chosen": "Chosen", "rejected": "Rejected", "positive": "Passage that answers", "text": "Text"}
-KNOWN = {"messages", "prompt", "completion", "chosen", "rejected", "text", "query", "positive"}
+PASSAGES = {
+    "query": "Query",
+    "positive": "Passage that answers",
+    "text": "Text",
+    "reference_answer": "Reference answer",
+}
+KNOWN = {"messages", "prompt", "completion", "chosen", "rejected", *PASSAGES}
 DRAWN_APART = {"label", "score", "negatives", "tools", "image"}
 
 
@@ -122,7 +127,7 @@ def tool(declared: dict[str, Any]) -> tuple[str, Cut]:
 
 def passages(row: Row) -> list[tuple[str, Cut]]:
     named = [
-        (NAMES.get(name, "Query"), cut(row[name])) for name in ("query", "positive", "text") if name in row
+        (title, cut(spelled(row[name]))) for name, title in PASSAGES.items() if row.get(name) is not None
     ]
     return named + [("Passage that does not", cut(text)) for text in row.get("negatives") or []]
 
@@ -134,10 +139,11 @@ def extra(row: Row) -> list[tuple[str, Cut]]:
     beside |= meta if isinstance(meta, dict) else {}
     if row.get("image"):
         beside["image"] = "an image is attached"
-    return [
-        (str(name), cut(value if isinstance(value, str) else as_json(value)))
-        for name, value in beside.items()
-    ]
+    return [(str(name), cut(spelled(value))) for name, value in beside.items()]
+
+
+def spelled(value: Any) -> str:
+    return value if isinstance(value, str) else as_json(value)
 
 
 def as_json(value: Any) -> str:

@@ -42,6 +42,7 @@ def model_card(query: Query) -> Markup:
             run=run,
             trained_on=trained_on(session, model),
             tuned=tuned(session, model),
+            technique_title=technique_title,
         )
 
 
