@@ -17,7 +17,7 @@ from app.pages.stay import stay
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
 from studio import comparison, db, metrics, runs
-from studio.models import Run, Sample
+from studio.models import Kind, Run, Sample
 
 MOST = 8  # as many as there are colours for lines
 OFFERED = 60
@@ -28,16 +28,15 @@ LEAST_IS_BEST = {"loss", "eval_loss"}
 @fragment("compare")
 def compare(query: Query) -> Paced:
     with db.reading() as session:
-        every = runs.listed(session)
-        chosen = chosen_of(every, query)
+        chosen = chosen_of(session, query)
         all_settings = bool(query.text("all"))
         body = render(
             "compare.html",
             say=run_words,
             runs=chosen,
-            gone=[number for number in query.numbers("runs") if number not in {run.id for run in every}],
+            gone=gone(session, query),
             most=MOST,
-            others=offered(every, chosen, query.text("find")),
+            others=offered(session, chosen, query.text("find")),
             find=query.text("find"),
             all_settings=all_settings,
             columns=columns(chosen),
@@ -50,21 +49,28 @@ def compare(query: Query) -> Paced:
 @fragment("compare-samples")
 def compare_samples(query: Query) -> Paced:
     with db.reading() as session:
-        chosen = chosen_of(runs.listed(session), query)
+        chosen = chosen_of(session, query)
         if len(chosen) < 2:
             return Paced(Markup(""), 0)
         body = render("compare_samples.html", runs=chosen, prompts=prompts(session, chosen))
     return Paced(body, CALM if any(run_words.is_active(run) for run in chosen) else 0)
 
 
-def chosen_of(every: list[Run], query: Query) -> list[Run]:
+def chosen_of(session: Session, query: Query) -> list[Run]:
     """The runs of the address, in its order."""
-    known = {run.id: run for run in every}
-    return [known[number] for number in query.numbers("runs") if number in known][:MOST]
+    found = (session.get(Run, number) for number in query.numbers("runs")[: 2 * MOST])
+    return [run for run in found if run and run.kind == Kind.TRAIN][:MOST]
 
 
-def offered(every: list[Run], chosen: list[Run], search: str) -> list[Run]:
-    """Runs that could be added: those of the first chosen one's dataset first, then the newest."""
+def gone(session: Session, query: Query) -> list[int]:
+    """Runs of the address that are no longer there."""
+    return [number for number in query.numbers("runs")[: 2 * MOST] if session.get(Run, number) is None]
+
+
+def offered(session: Session, chosen: list[Run], search: str) -> list[Run]:
+    """Runs that could be added: those of the first chosen one's dataset first, then the newest. Older runs
+    are found by searching: this is looked up every second."""
+    every = runs.listed(session) if search else runs.listed(session, limit=OFFERED)
     data = chosen[0].dataset_version_id if chosen else None
     others = [run for run in every if run not in chosen and is_wanted(run, search, "")]
     return sorted(others, key=lambda run: (run.dataset_version_id != data, -run.id))[:OFFERED]

@@ -87,7 +87,7 @@ def ladder(project: Project | None, every: list[Run]) -> list[Rung]:
         is_done = number <= reached or done > 0
         is_next = project is not None and not is_done and all(rung.state == "done" for rung in rungs)
         state = "now" if active or is_next else "done" if is_done else "later"
-        meaning = next(each.meaning for each in guide.techniques.values() if each.phase == number)
+        meaning = next(each.meaning for each in guide.techniques.values() if each.title in phase.name)
         gains = f"AWS reports {phase.outcome[0]}"
         rungs.append(Rung(number, phase.name, meaning, gains, state, note(done, active, is_next)))
     return rungs

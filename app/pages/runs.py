@@ -14,6 +14,7 @@ from studio import db, runs
 from studio.models import Run
 
 MOST = 500
+AT_FIRST = 100  # rows shown until a person asks for the rest: the table is sent every second
 CALM = 3.0  # seconds between looks while nothing runs
 
 
@@ -22,7 +23,8 @@ def runs_table(query: Query) -> Paced:
     with db.reading() as session:
         every = runs.listed(session, limit=MOST)
         search, state = query.text("q").strip(), query.text("state")
-        shown = [run for run in every if is_wanted(run, search, state)]
+        wanted = [run for run in every if is_wanted(run, search, state)]
+        shown = wanted if query.text("show") == "all" else wanted[:AT_FIRST]
         chosen = [run.id for run in every if run.id in set(query.numbers("pick"))]
         body = render(
             "runs.html",
@@ -30,15 +32,17 @@ def runs_table(query: Query) -> Paced:
             queue=waiting.look(session),
             runs=shown,
             total=len(every),
+            more=len(wanted) - len(shown),
             most=MOST,
             search=search,
             state=state,
             filters=count(every),
             chosen=chosen,
-            link=lambda state, pick: address(search, state, pick),
+            link=lambda state, pick, show="": address(search, state, pick, show),
             hidden=[number for number in chosen if number not in {run.id for run in shown}],
         )
-    return Paced(body, 1 if any(run_words.is_active(run) for run in every) else CALM)
+    is_quick = len(shown) <= AT_FIRST and any(run_words.is_active(run) for run in every)
+    return Paced(body, 1 if is_quick else CALM)
 
 
 def is_wanted(run: Run, search: str, state: str) -> bool:
@@ -65,8 +69,8 @@ def count(every: list[Run]) -> list[tuple[str, str, int]]:
     ]
 
 
-def address(search: str, state: str, pick: list[int]) -> str:
-    parts = {"q": search, "state": state, "pick": ",".join(map(str, pick))}
+def address(search: str, state: str, pick: list[int], show: str) -> str:
+    parts = {"q": search, "state": state, "pick": ",".join(map(str, pick)), "show": show}
     present = {name: text for name, text in parts.items() if text}
     return "/runs" + (f"?{urlencode(present, safe=',')}" if present else "")
 

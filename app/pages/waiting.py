@@ -49,9 +49,9 @@ class Queue:
         if ahead := self.ahead(run):
             return Reason(f"{ahead} run{'s' if ahead > 1 else ''} ahead")
         if any(self.free(host, run.kind) >= run.gpus for host in self.hosts):
-            return Reason("next: starts in a moment")
+            return Reason("first in line, starts in a moment")
         return Reason(
-            f"next: waits for {'a' if run.gpus == 1 else run.gpus} free {word(self.hosts, run.gpus)}"
+            f"first in line, waits for {'a' if run.gpus == 1 else run.gpus} free {word(self.hosts, run.gpus)}"
         )
 
     def free(self, host: Host, kind: Kind) -> int:

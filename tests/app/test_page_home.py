@@ -17,7 +17,7 @@ def page() -> str:
 def test_an_empty_studio_offers_the_sample_and_ones_own_data(database: Path) -> None:
     text = page()
     assert 'data-post="/api/sample"' in text
-    assert 'data-then="{url}"' in text
+    assert 'data-then="/run?id={id}"' in text
     assert 'href="/datasets"' in text
     assert "Not sure which technique fits?" in text
     assert text.count("primary") == 1

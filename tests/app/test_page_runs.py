@@ -129,8 +129,8 @@ def test_a_host_not_heard_of_for_long_counts_as_gone(database: Path) -> None:
     ("gpus", "held", "place", "words"),
     [
         (1, True, 2, "1 run ahead"),
-        (1, True, 1, "next: waits for a free GPU"),
-        (1, False, 1, "next: starts in a moment"),
+        (1, True, 1, "first in line, waits for a free GPU"),
+        (1, False, 1, "first in line, starts in a moment"),
         (2, False, 1, "needs 2 GPUs; the largest host has 1"),
     ],
 )
@@ -158,6 +158,18 @@ def test_the_table_calms_down_when_nothing_runs(database: Path) -> None:
     with db.transaction() as session:
         made_runs.made(session, model, data)
     assert client.get("/parts/runs").headers["live-every"] == "1"
+
+
+def test_a_long_table_shows_the_newest_rows_first_and_the_rest_on_demand(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "AT_FIRST", 2)
+    with db.transaction() as session:
+        three(session)
+    text = page()
+    assert "alpha" not in text
+    assert "1 more, older" in text
+    assert "alpha" in page("show=all")
 
 
 def test_time_is_what_is_left_or_what_it_took(database: Path) -> None:
