@@ -24,8 +24,12 @@
     return read;
   }
 
+  // {id} becomes the answer's id; an address of ours ({url}) is put as it is, any other value encoded.
   const fill = (pattern, values) =>
-    pattern.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values?.[name] ?? ""));
+    pattern.replace(/\{(\w+)\}/g, (_, name) => {
+      const value = String(values?.[name] ?? "");
+      return name === "url" && /^\/(?![\/\\])/.test(value) ? value : encodeURIComponent(value);
+    });
 
   function payload(element) {
     const given = element.dataset.body ? JSON.parse(element.dataset.body) : undefined;

@@ -24,6 +24,7 @@
     event.preventDefault();
     link.closest("[popover]:not([data-stays])")?.hidePopover();
     go(target.search.slice(1), true);
+    if (target.hash) document.querySelector(target.hash)?.scrollIntoView();
   });
 
   // The fields of the form replace theirs in the address; several values of one name are joined: pick=7,8.

@@ -10,9 +10,11 @@
     return element;
   };
 
+  const dressed = new WeakSet();
+
   function dress(zone) {
-    if (zone.dataset.dressed) return;
-    zone.dataset.dressed = "yes";
+    if (dressed.has(zone)) return;
+    dressed.add(zone);
     zone.classList.add("drop");
     const input = make("input", { type: "file", className: "hidden", accept: zone.dataset.accept ?? "", tabIndex: -1 });
     input.setAttribute("aria-label", zone.dataset.label || "File to upload");

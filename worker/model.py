@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from studio.errors import StudioError
@@ -22,7 +23,7 @@ def load(
         model = AutoModelForCausalLM.from_pretrained(
             weights.source, dtype=dtype, use_safetensors=True, **shared
         )
-    except OSError as problem:
+    except (OSError, ValueError, SafetensorError) as problem:
         raise StudioError(
             f"“{order.name}” could not be loaded: {str(problem).splitlines()[0]}",
             hint="Check the folder, or, for a hub id, the connection and that the model exists.",

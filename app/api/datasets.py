@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
@@ -57,15 +58,31 @@ async def upload(
     file: str = Query(..., max_length=300, description="The file's name; its ending says how it is packed."),
     name: str = Query("", max_length=200, description="The dataset's name; the file's, when left out."),
     format: str | None = Query(None, description="Read it as this format instead of the detected one."),
+    columns: str = Query("", max_length=10_000, description="Our field → the file's column, as JSON."),
 ) -> dict[str, Any]:
     """Takes a file as the request's body: `curl --data-binary @train.jsonl '…?file=train.jsonl'`.
 
     It is streamed to disk. A file in which no row can be used is refused and nothing is stored."""
     path = await receive(request, file)
     try:
-        return await run_in_threadpool(keep, path, file, name, who(request), format)
+        return await run_in_threadpool(keep, path, file, name, who(request), format, mapping(columns))
     finally:
         path.unlink()
+
+
+def mapping(columns: str) -> dict[str, str] | None:
+    """`{"prompt": "Frage"}` from the address."""
+    if not columns:
+        return None
+    try:
+        found = orjson.loads(columns)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise StudioError(
+            "columns must be a JSON object of names.", hint='{"prompt": "Frage"}', field="columns"
+        )
+    return found
 
 
 async def receive(request: Request, name: str) -> Path:

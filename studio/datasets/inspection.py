@@ -354,6 +354,7 @@ def _nothing_usable(form: Format, bad: list[BadLine]) -> StudioError:
         f"No row can be used as {form.title}{where}.",
         hint="Mend the rows, map the columns, or choose another format.",
         field="format",
+        lines=[row.model_dump() for row in bad[:50]],
     )
 
 

@@ -18,6 +18,8 @@ from studio.datasets import split as splitting
 from studio.errors import NotFound, Refused
 from studio.models import Dataset, DatasetVersion, Run, now
 
+TRAIN, HELD_OUT = "train", "held-out"
+
 
 def prepare(path: Path, original: str, **options: Any) -> tuple[Path, inspection.Report]:
     """Reads the file into a fresh folder (rows.jsonl, its index, the original) before any transaction.
@@ -106,13 +108,16 @@ def get_version(session: Session, version_id: int) -> DatasetVersion:
 
 
 def find_version(session: Session, reference: str | int) -> DatasetVersion:
-    """A version by its id, by `name` (the newest), or by `name@2`."""
+    """A version by its id, by `name` (the newest that was not held out), or by `name@2`."""
     text = str(reference).strip()
     if text.isdigit():
         return get_version(session, int(text))
     name, _, number = text.rpartition("@") if "@" in text else (text, "", "")
     query = select(DatasetVersion).join(Dataset).where(Dataset.name == name)
-    query = query.where(DatasetVersion.number == int(number)) if number.isdigit() else query
+    if number.isdigit():
+        query = query.where(DatasetVersion.number == int(number))
+    else:  # a part that was held out is never meant unless it is named
+        query = query.where(DatasetVersion.split != HELD_OUT)
     version = session.scalar(
         query.order_by(DatasetVersion.number.desc()).limit(1).options(selectinload(DatasetVersion.dataset))
     )
@@ -148,7 +153,7 @@ def prepare_split(
         splitting.split(
             rows_path(version), train / "rows.jsonl", held_out / "rows.jsonl", share=share, seed=seed
         )
-        for name, folder in (("train", train), ("held-out", held_out)):
+        for name, folder in ((TRAIN, train), (HELD_OUT, held_out)):
             report = inspection.inspect(folder / "rows.jsonl")
             parts.append((name, folder, report.model_copy(update=_as_kept(version, folder))))
     except BaseException:

@@ -8,7 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app import main
-from studio import sample
+from studio import db, sample
+from studio.datasets import library
 
 
 @pytest.fixture
@@ -80,6 +81,24 @@ def test_another_format_can_be_chosen_afterwards(api: TestClient) -> None:
     version = upload(api, "e.jsonl", rows).json()
     again = api.post(f"/api/versions/{version['id']}/reread", json={"format": "prompt_completion"}).json()
     assert again["format"] == "prompt_completion"
+
+
+def test_columns_can_be_named_and_a_refusal_lists_its_lines(api: TestClient) -> None:
+    table = b"Erste;Zweite\nwas;das\nwer;der\n"
+    assert upload(api, "t.csv", table).status_code == 422
+    named = upload(api, "t.csv", table, columns='{"prompt": "Erste", "completion": "Zweite"}').json()
+    assert named["rows"] == 2
+    assert upload(api, "t.csv", table, columns="[1]").json()["field"] == "columns"
+    refused = upload(api, "bad.jsonl", b'{"prompt": 1, "completion": 2}\n' * 3, format="prompt_completion")
+    assert [each["line"] for each in refused.json()["lines"]] == [1, 2, 3]
+
+
+def test_a_datasets_name_means_its_newest_part_for_training(api: TestClient) -> None:
+    made = upload(api, "a.jsonl", ROWS).json()
+    api.post(f"/api/versions/{made['id']}/split", json={"share": 0.2})
+    with db.reading() as session:
+        assert library.find_version(session, "a").split == "train"
+        assert library.find_version(session, "a@3").split == "held-out"
 
 
 def test_the_guide_recommends_and_refuses_unknown_answers(api: TestClient) -> None:
