@@ -1,0 +1,183 @@
+"""The guide's page: steps, drafts, the answer as it forms, and the card."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app import errors, parts
+from app.api import guide_draft
+from app.pages import guide as page
+from studio import db, recommendations
+from studio.guide import questions
+from studio.models import Dataset, DatasetVersion, Recommendation
+
+SFT = {"main_gap": "task_accuracy", "phase_done": "1", "n_labelled": "800"}
+
+
+@pytest.fixture
+def browser(database: Path) -> TestClient:
+    app = FastAPI()
+    errors.install(app)
+    for router in (parts.router, guide_draft.router):
+        app.include_router(router)
+    return TestClient(app)
+
+
+def keep(browser: TestClient, draft: str = "", **answers: Any) -> str:
+    return str(browser.post("/api/guide/drafts", json={"draft": draft, "answers": answers}).json()["draft"])
+
+
+def finish(browser: TestClient, **answers: Any) -> int:
+    return int(browser.post(f"/api/guide/drafts/{keep(browser, **answers)}/finish").json()["id"])
+
+
+def shown(browser: TestClient, name: str, **query: Any) -> str:
+    answer = browser.get(f"/parts/{name}", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def register(name: str, shape: str, rows: int, split: str = "", **statistics: Any) -> None:
+    with db.transaction() as session:
+        session.add(
+            DatasetVersion(
+                dataset=Dataset(name=name),
+                number=1,
+                shape=shape,
+                format="jsonl",
+                rows=rows,
+                sha256=name,
+                folder=f"datasets/{name}",
+                split=split,
+                report={"statistics": statistics},
+            )
+        )
+
+
+def test_every_question_of_a_step_has_help_an_example_and_i_dont_know(browser: TestClient) -> None:
+    for number, step in enumerate(questions.list_steps(), 1):
+        text = shown(browser, "guide", step=number)
+        assert f"{number} of 8" in text
+        assert text.count("I don&#39;t know") + text.count("I don't know") >= len(step.fields)
+        assert text.count('class="for-example"') == len(step.fields)
+
+
+def test_answers_are_kept_and_shown_again(browser: TestClient) -> None:
+    draft = keep(browser, main_gap="reasoning")
+    keep(browser, draft, metric_now="0.4", metric_target=None)
+    assert 'value="reasoning" checked' in shown(browser, "guide", draft=draft, step=2)
+    third = shown(browser, "guide", draft=draft, step=3)
+    assert 'value="0.4"' in third
+    assert 'name="unknown" value="metric_target" checked' in third
+
+
+def test_a_wrong_answer_is_refused_at_its_field_and_nothing_is_kept(browser: TestClient) -> None:
+    draft = keep(browser, metric_now="0.4")
+    refused = browser.post("/api/guide/drafts", json={"draft": draft, "answers": {"metric_now": "7"}})
+    assert refused.status_code == 422
+    assert refused.json()["field"] == "metric_now"
+    assert "0 to 1" in refused.json()["hint"]
+    assert 'value="0.4"' in shown(browser, "guide", draft=draft, step=3)
+
+
+def test_counts_come_from_registered_datasets_and_say_so(browser: TestClient) -> None:
+    register("notes", "chat", 320)
+    register("thumbs", "labelled", 10, labels={"True": 7, "False": 3})
+    register("kept apart", "chat", 99, split="held_out")
+    text = shown(browser, "guide", step=4)
+    assert 'name="n_labelled"' in text
+    assert 'value="320"' in text
+    assert "Counted from notes · v1" in text
+    assert 'value="7"' in text
+    with db.reading() as session:
+        counts = recommendations.counts(session)
+    assert {name: count.value for name, count in counts.items()} == {
+        "n_labelled": 320,
+        "n_binary_pos": 7,
+        "n_binary_neg": 3,
+    }
+
+
+def test_the_side_panel_follows_the_answers(browser: TestClient) -> None:
+    assert "As you answer" in shown(browser, "guide-side")
+    draft = keep(browser, **SFT)
+    assert "SFT" in shown(browser, "guide-side", draft=draft)
+    keep(browser, draft, phase_done="0")
+    assert "Prompt engineering" in shown(browser, "guide-side", draft=draft)
+
+
+def test_the_last_step_gives_a_card_that_leads_to_a_run(browser: TestClient) -> None:
+    number = finish(browser, **SFT)
+    text = shown(browser, "guide", recommendation=number)
+    assert f"/new-run?technique=sft&amp;recommendation={number}" in text
+    assert "800 labelled examples" in text
+    assert "Not a forecast" in text
+    assert "Ruled out" in text
+
+
+def test_an_answer_that_is_no_training_says_so_and_offers_no_run(browser: TestClient) -> None:
+    text = shown(browser, "guide", recommendation=finish(browser, main_gap="not_tested"))
+    assert "No training needed now" in text
+    assert "/new-run" not in text
+
+
+def test_a_technique_the_studio_lacks_is_said_honestly(browser: TestClient) -> None:
+    answers = {"main_gap": "domain_vocabulary", "phase_done": "1", "n_domain_tokens_m": "500"}
+    number = finish(browser, **answers)
+    with db.reading() as session:
+        kept = recommendations.get(session, number)
+        has_run = recommendations.first_run(recommendations.card_of(kept))
+    text = shown(browser, "guide", recommendation=number)
+    assert ("/new-run" in text) is bool(has_run)
+    assert ("cannot train" in text) is not bool(has_run)
+
+
+def test_what_more_data_would_unlock_is_in_numbers(browser: TestClient) -> None:
+    number = finish(browser, phase_done="2", main_gap="preference_alignment", n_pairs="320")
+    text = shown(browser, "guide", recommendation=number)
+    assert "you have 320 preference pairs, you need 1,000" in text
+
+
+def test_high_stakes_bring_gates(browser: TestClient) -> None:
+    assert "gates" in shown(browser, "guide", recommendation=finish(browser, **SFT, stakes="high"))
+
+
+def test_change_answers_begins_a_draft_with_the_old_ones(browser: TestClient) -> None:
+    number = finish(browser, **SFT)
+    draft = browser.post("/api/guide/drafts", json={"recommendation": number}).json()["draft"]
+    assert 'value="task_accuracy" checked' in shown(browser, "guide", draft=draft, step=2)
+
+
+def test_the_card_is_a_markdown_file(browser: TestClient) -> None:
+    answer = browser.get(f"/api/recommendations/{finish(browser, **SFT)}/card.md")
+    assert answer.headers["content-type"].startswith("text/markdown")
+    assert "attachment" in answer.headers["content-disposition"]
+    assert answer.text.startswith("# SFT")
+
+
+def test_using_the_advice_is_remembered(browser: TestClient) -> None:
+    number = finish(browser, **SFT)
+    browser.post(f"/api/recommendations/{number}/decision", json={"accepted": True})
+    with db.reading() as session:
+        kept = session.get(Recommendation, number)
+        assert kept is not None
+        assert kept.accepted is True
+    assert "in use" in shown(browser, "guide", recommendation=number)
+
+
+def test_a_recommendation_that_is_not_there_is_told_in_words(browser: TestClient) -> None:
+    answer = browser.get("/parts/guide", params={"recommendation": 99})
+    assert answer.status_code == 404
+    assert "no recommendation 99" in answer.text
+
+
+def test_a_key_of_another_kind_is_refused(browser: TestClient) -> None:
+    answer = browser.post("/api/guide/drafts", json={"draft": "<b>", "answers": {"stakes": "low"}})
+    assert answer.status_code == 422
+
+
+def test_the_page_lists_itself() -> None:
+    assert page.PAGE.path == "/guide"
