@@ -83,19 +83,20 @@ def ladder(project: Project | None, every: list[Run]) -> list[Rung]:
         names = {technique.name for technique in techniques.all() if technique.phase == number}
         of_phase = [run for run in mine if run.technique in names]
         done = sum(run.state == State.SUCCEEDED for run in of_phase)
-        active = sum(run_words.is_active(run) for run in of_phase)
+        active = sum(run_words.is_in_progress(run) for run in of_phase)
+        queued = sum(run.state == State.QUEUED for run in of_phase)
         is_done = number <= reached or done > 0
         is_next = project is not None and not is_done and all(rung.state == "done" for rung in rungs)
-        state = "now" if active or is_next else "done" if is_done else "later"
+        state = "now" if active or queued or is_next else "done" if is_done else "later"
         meaning = next(each.meaning for each in guide.techniques.values() if each.title in phase.name)
         gains = f"AWS reports {phase.outcome[0]}"
-        rungs.append(Rung(number, phase.name, meaning, gains, state, note(done, active, is_next)))
+        rungs.append(Rung(number, phase.name, meaning, gains, state, note(done, active, queued, is_next)))
     return rungs
 
 
-def note(done: int, active: int, is_next: bool) -> str:
-    parts = [f"{active} run{'s' if active > 1 else ''} in progress"] if active else []
-    parts += [f"{done} run{'s' if done > 1 else ''} done"] if done else []
+def note(done: int, active: int, queued: int, is_next: bool) -> str:
+    counts = ((active, "in progress"), (queued, "queued"), (done, "done"))
+    parts = [f"{number} run{'s' if number > 1 else ''} {word}" for number, word in counts if number]
     return ", ".join(parts) or ("next" if is_next else "")
 
 
