@@ -89,7 +89,7 @@ def test_columns_can_be_named_and_a_refusal_lists_its_lines(api: TestClient) -> 
     named = upload(api, "t.csv", table, columns='{"prompt": "Erste", "completion": "Zweite"}').json()
     assert named["rows"] == 2
     assert upload(api, "t.csv", table, columns="[1]").json()["field"] == "columns"
-    refused = upload(api, "bad.jsonl", b'{"prompt": 1, "completion": 2}\n' * 3, format="prompt_completion")
+    refused = upload(api, "bad.jsonl", b'{"prompt": "x"}\n' * 3, format="alpaca")
     assert [each["line"] for each in refused.json()["lines"]] == [1, 2, 3]
 
 
