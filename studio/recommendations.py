@@ -14,7 +14,7 @@ from studio import events, techniques
 from studio.datasets import library
 from studio.errors import NotFound
 from studio.guide import card, questions, rules
-from studio.models import Dataset, DatasetVersion, Recommendation
+from studio.models import Dataset, DatasetVersion, Recommendation, Run
 
 # Which answer of the guide the rows of a shape count for. Thumbs are told apart by their labels.
 COUNTED = {
@@ -87,9 +87,13 @@ def first_run(shown: card.Card) -> str:
 def counts(session: Session) -> dict[str, Count]:
     """Answers of the guide that the registered datasets already hold, by the answer's name.
 
-    Of each dataset the newest version counts that is no part of a split, so that no row counts twice."""
+    Of each dataset the newest version counts that is no part of a split, so that no row counts twice; what
+    runs are measured on does not count, since nothing may learn from it."""
     found: dict[str, list[tuple[int, str]]] = {}
+    measured = set(session.scalars(select(Run.held_out_id)))
     for version in filter(None, map(_whole, library.listed(session))):
+        if version.id in measured:
+            continue
         for name, rows in _answers_in(version):
             if rows:
                 found.setdefault(name, []).append((rows, version.title))

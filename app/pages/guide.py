@@ -1,7 +1,7 @@
 """The decision guide at /guide: eight steps, one decision each, then the answer card.
 
-The questions, the rules and every word of the advice come from `studio.guide`. Answers lie in a draft whose key
-is in the address; `static/guide.js` sends them as they are given.
+The questions, the rules and every word of the advice come from `studio.guide`. Answers lie in a draft whose
+key is in the address; `static/guide.js` sends them as they are given.
 """
 
 from typing import Any

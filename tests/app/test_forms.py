@@ -111,7 +111,7 @@ def test_an_emptied_number_is_refused_by_name(form: forms.Form) -> None:
     assert refused.value.field == "rows"
 
 
-KINDS = [member.parameters for member in (*techniques.all(), *adapters.all())]
+KINDS = [each.parameters for each in techniques.all()] + [each.parameters for each in adapters.all()]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -12,7 +12,7 @@ from app.api import guide_draft
 from app.pages import guide as page
 from studio import db, recommendations
 from studio.guide import questions
-from studio.models import Dataset, DatasetVersion, Recommendation
+from studio.models import Dataset, DatasetVersion, Recommendation, Run
 
 SFT = {"main_gap": "task_accuracy", "phase_done": "1", "n_labelled": "800"}
 
@@ -99,6 +99,14 @@ def test_counts_come_from_registered_datasets_and_say_so(browser: TestClient) ->
         "n_binary_pos": 7,
         "n_binary_neg": 3,
     }
+
+
+def test_rows_that_a_run_is_measured_on_do_not_count(browser: TestClient) -> None:
+    register("test set", "prompt", 600)
+    with db.transaction() as session:
+        session.add(Run(name="r", technique="sft", held_out_id=1))
+    with db.reading() as session:
+        assert recommendations.counts(session) == {}
 
 
 def test_the_side_panel_follows_the_answers(browser: TestClient) -> None:
