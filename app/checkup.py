@@ -62,7 +62,7 @@ def broker_server() -> dict[str, Any]:
             return _result("broker", True, f"embedded: {broker.binary().rsplit('/', 1)[-1]}")
         except StudioError as problem:
             return _result("broker", False, str(problem))
-    reached = queue.wake_workers()
+    reached = queue.wake_workers().result()
     return _result("broker", reached, "answers" if reached else "does not answer; check TUNESMITH_BROKER")
 
 

@@ -348,7 +348,7 @@ def run_start(config: Any) -> dict[str, Any]:
         raise StudioError(f"{name}: {first['msg']}.", hint=f"Fields: {fields}.", field=name) from problem
     with db.transaction() as session:
         started = _run_json(runs.launch(session, wanted, who="command line"))
-    return started | {"workers_woken": queue.wake_workers()}
+    return started | {"workers_woken": queue.wake_workers().result()}
 
 
 @run.command("list")

@@ -1,24 +1,34 @@
 """How far supervised fine-tuning on the sample use case lifts the starter model, with several seeds.
 
-    python -m benchmarks.sft_sample [--seeds 1 2 3] [--recipe sft | sft_lora] [--json FILE]
+    python -m benchmarks.sft_sample [--seeds 1 2 3] [--adapter full | lora] [--json FILE]
 
-Trains on the 500 labelled directions, scores greedy answers on the held-out plain and hard slices, prints a
-table with Wilson 95 % intervals, wall and CPU seconds. It calls TRL directly; it tests no part of the studio.
+Trains on the 500 labelled directions with the settings the studio suggests for this model, scores greedy
+answers on the held-out plain and hard slices, prints a table with Wilson 95 % intervals, wall and CPU
+seconds. Each training is the studio's own trainer on an order of its own: `python -m worker.train FOLDER`.
 """
 
 import argparse
 import json
 import math
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+from studio import adapters, graders, techniques, weights
+from worker import generate
+from worker.data import Prompt
+from worker.model import load
+from worker.order import DataOrder, ModelOrder, Order
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 STARTER = EXAMPLES / "starter-model"
 DATA = EXAMPLES / "medication_directions"
-LORA = ("r", "lora_alpha", "lora_dropout", "target_modules")  # LoraConfig's part of a recipe
 GOAL = 0.85  # exact match on the plain slice
 
 
@@ -33,18 +43,22 @@ class Result:
     cpu: float = 0.0
 
 
-def main(seeds: list[int], recipe: str) -> list[Result]:
+def main(seeds: list[int], adapter: str) -> list[Result]:
     """Score the starter, then train and score once a seed."""
-    settings = json.loads((DATA / f"{recipe}.json").read_text())
     train_rows, test_rows = read("train"), read("test")
     results = [Result("starter", *score(STARTER, test_rows))]
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
-            wall, cpu = time.perf_counter(), time.process_time()
-            model = train(seed, settings, train_rows, Path(folder))
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            results.append(Result(f"{recipe} seed {seed}", *score(model, test_rows), wall, cpu))
+            wall, cpu = time.perf_counter(), cpu_of_children()
+            model = train(seed, adapter, train_rows, Path(folder))
+            wall, cpu = time.perf_counter() - wall, cpu_of_children() - cpu
+            results.append(Result(f"SFT {adapter}, seed {seed}", *score(model, test_rows), wall, cpu))
     return results
+
+
+def cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def read(name: str) -> list[dict]:
@@ -52,40 +66,42 @@ def read(name: str) -> list[dict]:
     return [json.loads(line) for line in (DATA / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def train(seed: int, settings: dict, rows: list[dict], folder: Path, **more) -> Path:
-    """Fine-tune the starter with TRL; returns the folder of the full model (adapters merged)."""
-    from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import SFTConfig, SFTTrainer
-
-    lora = {key: value for key, value in settings.items() if key in LORA}
-    plain = {key: value for key, value in settings.items() if key not in LORA} | more
-    config = SFTConfig(
-        output_dir=str(folder / "run"),
+def train(seed: int, adapter: str, rows: list[dict], folder: Path, **settings) -> Path:
+    """Fine-tune the starter as the studio would; returns the folder of the model or of its adapter."""
+    technique, kind = techniques.get("sft"), adapters.get(adapter)
+    size = weights.inspect(STARTER)["parameters"]
+    given = technique.suggest(adapter, size) | {"sample_prompts": 0} | settings
+    run = folder / "runs" / "1"
+    run.mkdir(parents=True)
+    (run / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    order = Order(
+        run_id=1,
+        attempt=1,
+        kind="train",
+        folder=run,
+        spool=run / "spool.jsonl",
+        log=run / "trainer.log",
+        models=[ModelOrder(id=1, name="starter", source=str(STARTER))],
+        data=DataOrder(path=run / "rows.jsonl", shape="chat", title="labelled directions"),
+        technique=technique.name,
+        trainer=technique.trainer,
+        config=technique.config,
+        parameters=technique.parameters(**given).model_dump(),
+        peft=kind.peft,
+        adapter_parameters=kind.parameters().model_dump(),
         seed=seed,
-        use_cpu=True,
-        bf16=False,
-        activation_checkpointing=False,
-        save_strategy="no",
-        logging_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-        **plain,
     )
-    trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(STARTER),
-        processing_class=AutoTokenizer.from_pretrained(STARTER),
-        args=config,
-        train_dataset=Dataset.from_list(rows),
-        peft_config=LoraConfig(task_type="CAUSAL_LM", **lora) if lora else None,
+    order.write()
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.train", str(run)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    trainer.train()
-    model = trainer.model.merge_and_unload() if lora else trainer.model
-    model.save_pretrained(folder / "model")
-    trainer.processing_class.save_pretrained(folder / "model")
-    return folder / "model"
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+    return order.result
 
 
 # Scoring
@@ -93,14 +109,17 @@ def train(seed: int, settings: dict, rows: list[dict], folder: Path, **more) -> 
 
 def score(folder: Path, rows: list[dict]) -> tuple[dict[str, int], dict[str, int]]:
     """Exact matches and rows of each slice, for the model in `folder` answering greedily."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model = AutoModelForCausalLM.from_pretrained(folder).eval()
-    answers = answer_greedily(model, AutoTokenizer.from_pretrained(folder), [row["messages"] for row in rows])
+    base = ModelOrder(id=1, name="starter", source=str(STARTER))
+    is_adapter = (folder / "adapter_config.json").exists()
+    model, tokenizer = load(
+        ModelOrder(id=2, name="tuned", source=str(folder), base=base if is_adapter else None)
+    )
+    answers = answer_greedily(model.eval(), tokenizer, [row["messages"] for row in rows])
+    same = graders.get("exact_match").score
     right: dict[str, int] = defaultdict(int)
     asked: dict[str, int] = defaultdict(int)
     for row, given in zip(rows, answers, strict=True):
-        right[row["slice"]] += same_json(given, row["reference_answer"])
+        right[row["slice"]] += int(same(given, row["reference_answer"]))
         asked[row["slice"]] += 1
     return dict(right), dict(asked)
 
@@ -112,39 +131,8 @@ def answer_greedily(model, tokenizer, conversations: list[list[dict]]) -> list[s
 
 def answer(model, tokenizer, conversations: list[list[dict]], batch: int = 100, **how) -> list[str]:
     """One answer to each conversation, at most 96 tokens; `how` goes to `model.generate`."""
-    import torch
-
-    answers: list[str] = []
-    for start in range(0, len(conversations), batch):
-        inputs = tokenizer.apply_chat_template(
-            conversations[start : start + batch],
-            add_generation_prompt=True,
-            padding=True,
-            return_tensors="pt",
-            return_dict=True,
-        )
-        with torch.no_grad():
-            output = model.generate(**inputs, max_new_tokens=96, **how)
-        answers += tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-    return answers
-
-
-def same_json(answer: str, reference: str) -> bool:
-    """Whether the answer is JSON and nothing else, and equal to the reference as a value."""
-    try:
-        given = json.loads(answer)
-    except json.JSONDecodeError:
-        return False
-    expected = json.loads(reference)
-    # Python takes True for 1 and 2.0 for 2; a boolean for a number is wrong here, 2.0 for 2 is not.
-    return given == expected and json.dumps(kinds(given)) == json.dumps(kinds(expected))
-
-
-def kinds(value: object) -> object:
-    """The value with booleans told apart from numbers, keys in order."""
-    if isinstance(value, dict):
-        return {key: kinds(item) for key, item in sorted(value.items())}
-    return isinstance(value, bool)
+    prompts = [Prompt(messages, "", "") for messages in conversations]
+    return generate.answers(model, tokenizer, prompts, max_new_tokens=96, batch_size=batch, **how)
 
 
 def wilson(right: int, asked: int, z: float = 1.96) -> tuple[float, float]:
@@ -175,10 +163,10 @@ def table(results: list[Result]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--recipe", choices=["sft", "sft_lora"], default="sft")
+    parser.add_argument("--adapter", choices=["full", "lora"], default="full")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found = main(options.seeds, options.recipe)
+    found = main(options.seeds, options.adapter)
     print(table(found))
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in found], indent=2) + "\n")

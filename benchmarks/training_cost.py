@@ -69,9 +69,8 @@ def main() -> None:
                     flush=True,
                 )
         ratios = [a / b for a, b in zip(studio_seconds, plain_seconds, strict=True)]
-        print(
-            f"median ratio {statistics.median(ratios):.3f}x (goal 1.02x), from {min(ratios):.3f} to {max(ratios):.3f}"
-        )
+        low, high = min(ratios), max(ratios)
+        print(f"median ratio {statistics.median(ratios):.3f}x (goal 1.02x), from {low:.3f} to {high:.3f}")
 
 
 def cpu_of_children() -> float:

@@ -9,7 +9,8 @@
   const DRAWN = 1200; // drawn at most, a line: about two a pixel
   const TABLE_ROWS = 200;
   const { number, smooth, chosen, nearest } = window.studio;
-  const FINISHED = new Set(["succeeded", "failed", "cancelled"]);
+  const FINISHED = new Set(["succeeded", "failed", "cancelled", "paused"]);
+  const SMOOTHABLE = 50; // points; fewer are drawn as they are, smoothing would bend them away from their values
   const CONFIG = { displayModeBar: false, modeBarButtonsToRemove: ["sendChartToCloud"], doubleClick: "autosize", showTips: false };
   const ICONS = {
     reset: "M4 4v6h6M4.5 10a8 8 0 1 1-.5 5",
@@ -167,7 +168,7 @@
 
     function lines(chart) {
       return shown(chart.info.key).flatMap(({ run, steps, values }) => {
-        const smoothed = weight > 0 && steps.length > 2;
+        const smoothed = weight > 0 && steps.length >= SMOOTHABLE && !chart.info.exact;
         const name = plain(run.name);
         const pick = (of) => {
           const indices = chosen(steps, of, range, DRAWN);

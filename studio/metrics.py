@@ -73,7 +73,7 @@ def describe(runs: Sequence[Run], keys: Iterable[str]) -> list[dict[str, Any]]:
     """Title, group, unit and meaning of each key, in the order the runs' techniques list them."""
     infos: dict[str, MetricInfo] = {}
     for run in runs:
-        if run.technique in techniques._registry:
+        if techniques.has(run.technique):
             for info in techniques.get(run.technique).metrics:
                 infos.setdefault(info.key, info)
     remaining = set(keys)
@@ -120,9 +120,9 @@ def _columns(
 
 
 def _chart(key: str, info: MetricInfo | None) -> dict[str, Any]:
-    if info is None:
-        return {"key": key, "title": key.replace("_", " "), "group": "Other", "unit": "", "help": ""}
-    return {"key": key, "title": info.title, "group": info.group, "unit": info.unit, "help": info.help}
+    shown = info or MetricInfo(key, key.replace("_", " "), "Other", "")
+    names = ("key", "title", "group", "unit", "help", "exact")
+    return {name: getattr(shown, name) for name in names}
 
 
 def _parse_cursor(cursor: str) -> dict[int, tuple[int, int]]:

@@ -5,6 +5,7 @@ process of its own, because every broker either repeats or loses an hours-long t
 """
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from celery import Celery
 from kombu import Exchange, Queue
@@ -31,8 +32,17 @@ celery.conf.update(
 )
 
 
-def wake_workers() -> bool:
-    """Broadcasts after a commit. False when no broker answers; workers look by themselves soon anyway."""
+_postman = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wake")
+
+
+def wake_workers() -> Future[bool]:
+    """Broadcasts after a commit, in the background: a broker that is away must not keep a person waiting.
+
+    The result is False when no broker answered; workers look by themselves soon anyway."""
+    return _postman.submit(_broadcast)
+
+
+def _broadcast() -> bool:
     try:
         # Without `declare`, the exchange counts as direct on Redis and the message is dropped.
         celery.send_task("wake", exchange="wake", routing_key="wake", declare=[WAKE], retry=False, expires=60)

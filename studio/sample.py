@@ -72,6 +72,7 @@ def load(who: str = "") -> int:
                 name=each["name"],
                 original=each["file"],
                 project_id=project.id,
+                split=library.HELD_OUT if each.get("held_out") else "",
                 who=who,
             )
         add_starter(session)

@@ -47,7 +47,8 @@ COLUMNS: dict[tuple[str, str], Callable[[Row], Row]] = {
 def load(
     order: DataOrder, technique: str, *, most: int | None = None, like: Dataset | None = None
 ) -> Dataset:
-    """All rows (or the first `most`) in the columns the technique's trainer expects; held-out rows in those of the training rows.
+    """All rows (or the first `most`) in the columns the technique's trainer expects; held-out rows in those
+    of the training rows.
 
     The studio checked the rows when they came in. Raises StudioError when there are none."""
     column = COLUMNS[technique, order.shape]

@@ -20,7 +20,7 @@ COMPLETE = "complete.json"  # written last into a checkpoint: without it the che
 # JSON has no such numbers, so they travel by name.
 NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
-# Said once at the end about the whole run; a resumed run would say them twice.
+# About the whole run or the machine, not about a step; a resumed run would say them twice.
 SUMMARY_KEYS = {
     "train_runtime",
     "train_samples_per_second",
@@ -28,6 +28,7 @@ SUMMARY_KEYS = {
     "train_loss",
     "total_flos",
     "epoch",
+    "eval_num_tokens",
     "eval_runtime",
     "eval_samples_per_second",
     "eval_steps_per_second",
@@ -42,7 +43,8 @@ class Spool:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def say(self, kind: str, **facts: Any) -> None:
-        os.write(self._file, orjson.dumps({"kind": kind, **facts}, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+        line = {"kind": kind, "time": time.time(), **facts}
+        os.write(self._file, orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
 
     def metric(self, step: int, values: dict[str, Any]) -> None:
         data = {
@@ -51,7 +53,7 @@ class Spool:
             if isinstance(value, int | float) and key not in SUMMARY_KEYS
         }
         if data:
-            self.say("metric", step=step, time=time.time(), data=data)
+            self.say("metric", step=step, data=data)
 
 
 class Telemetry(TrainerCallback):

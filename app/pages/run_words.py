@@ -22,7 +22,7 @@ FILTERS = {
 
 def technique_of(run: Run) -> Technique | None:
     """None for a technique whose file is gone."""
-    return techniques.get(run.technique) if run.technique in techniques._registry else None
+    return techniques.get(run.technique) if techniques.has(run.technique) else None
 
 
 def technique(run: Run) -> str:
@@ -33,7 +33,7 @@ def technique(run: Run) -> str:
 
 
 def adapter_of(run: Run) -> Adapter | None:
-    return adapters.get(run.adapter) if run.adapter in adapters._registry else None
+    return adapters.get(run.adapter) if adapters.has(run.adapter) else None
 
 
 def adapter(run: Run) -> str:

@@ -8,5 +8,6 @@ from studio.registry import Registry
 _registry: Registry[Adapter] = Registry(sys.modules[__name__], "ADAPTER", "adapter")
 all = _registry.all
 get = _registry.get
+has = _registry.__contains__
 
-__all__ = ["Adapter", "all", "get"]
+__all__ = ["Adapter", "all", "get", "has"]

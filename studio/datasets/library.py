@@ -116,11 +116,9 @@ def find_version(session: Session, reference: str | int) -> DatasetVersion:
     query = select(DatasetVersion).join(Dataset).where(Dataset.name == name)
     if number.isdigit():
         query = query.where(DatasetVersion.number == int(number))
-    else:  # a part that was held out is never meant unless it is named
-        query = query.where(DatasetVersion.split != HELD_OUT)
-    version = session.scalar(
-        query.order_by(DatasetVersion.number.desc()).limit(1).options(selectinload(DatasetVersion.dataset))
-    )
+    # Where a dataset has other versions, a part that was held out is only meant when it is named.
+    newest = query.order_by(DatasetVersion.split == HELD_OUT, DatasetVersion.number.desc()).limit(1)
+    version = session.scalar(newest.options(selectinload(DatasetVersion.dataset)))
     if version is None:
         raise NotFound(
             f"There is no dataset “{text}”.", hint="The Datasets page lists all of them.", field="dataset"

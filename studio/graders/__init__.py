@@ -8,5 +8,6 @@ from studio.registry import Registry
 _registry: Registry[Grader] = Registry(sys.modules[__name__], "GRADER", "grader")
 all = _registry.all
 get = _registry.get
+has = _registry.__contains__
 
-__all__ = ["Grader", "all", "get"]
+__all__ = ["Grader", "all", "get", "has"]

@@ -8,11 +8,12 @@ from studio.graders.base import Grader
 
 
 def score(answer: str, reference: str) -> float:
-    """1 when the answer equals the reference, else 0. White space at both ends does not count."""
+    """1 when the answer equals the reference, else 0. White space at both ends does not count; in JSON 2.0
+    equals 2, but `true` is no number."""
     expected = _value(reference)
     given = _value(answer)
     if isinstance(expected, dict | list):
-        return float(given == expected)
+        return float(given == expected and _kinds(given) == _kinds(expected))
     return float(answer.strip() == reference.strip())
 
 
@@ -21,6 +22,15 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _kinds(value: Any) -> Any:
+    """The shape of a value with booleans told apart from numbers: Python takes True for 1."""
+    if isinstance(value, dict):
+        return {key: _kinds(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_kinds(item) for item in value]
+    return isinstance(value, bool)
 
 
 GRADER = Grader(

@@ -8,5 +8,6 @@ from studio.techniques.base import MetricInfo, Technique, TrainingParameters
 _registry: Registry[Technique] = Registry(sys.modules[__name__], "TECHNIQUE", "technique")
 all = _registry.all
 get = _registry.get
+has = _registry.__contains__
 
-__all__ = ["MetricInfo", "Technique", "TrainingParameters", "all", "get"]
+__all__ = ["MetricInfo", "Technique", "TrainingParameters", "all", "get", "has"]

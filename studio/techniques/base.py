@@ -136,6 +136,7 @@ class MetricInfo:
     group: str
     help: str
     unit: str = ""
+    exact: bool = False  # drawn as it is: smoothing a schedule or a count would only falsify it
     healthy: tuple[float | None, float | None] = (None, None)
 
 
@@ -148,7 +149,7 @@ def common_metrics() -> list[MetricInfo]:
             "Loss",
             "The loss on rows the model does not train on. When it rises while the loss falls, it memorises.",
         ),
-        MetricInfo("learning_rate", "Learning rate", "Optimiser", "The step size in force."),
+        MetricInfo("learning_rate", "Learning rate", "Optimiser", "The step size in force.", exact=True),
         MetricInfo(
             "grad_norm",
             "Gradient norm",

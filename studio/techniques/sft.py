@@ -91,6 +91,13 @@ TECHNIQUE = Technique(
             "How undecided the model is about each token; falls as it learns.",
             unit="nats",
         ),
-        MetricInfo("num_tokens", "Tokens seen", "Throughput", "Tokens trained on so far."),
+        MetricInfo(
+            "eval_entropy",
+            "Held-out entropy",
+            "Accuracy",
+            "The same on rows the model does not train on.",
+            unit="nats",
+        ),
+        MetricInfo("num_tokens", "Tokens seen", "Throughput", "Tokens trained on so far.", exact=True),
     ],
 )

@@ -94,10 +94,3 @@ def test_the_schema_knows_the_forms_routes_and_times_of_the_phrases() -> None:
     assert properties["form"]["enum"] == list(p.FORMS)
     assert set(properties["route"]["enum"]) == {route for form in p.FORMS.values() for route in form.routes}
     assert properties["when"]["enum"] == [None, *p.WHEN]
-
-
-def test_recipes_are_flat_settings() -> None:
-    for name in ("sft", "sft_lora"):
-        settings = json.loads((FOLDER / f"{name}.json").read_text())
-        assert settings["assistant_only_loss"] is True
-        assert not any(isinstance(value, dict) for value in settings.values())

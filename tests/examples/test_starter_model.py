@@ -204,11 +204,10 @@ def test_pretraining_never_sees_a_direction_recorded_wholly_in_the_house_convent
 
 
 def test_sixty_steps_teach_it_the_sample_task(tmp_path: Path) -> None:
-    recipe = json.loads((sft_sample.DATA / "sft.json").read_text())
     plain = [row for row in sft_sample.read("test") if row["slice"] == "plain"][:100]
     before, _ = sft_sample.score(STARTER, plain)
 
-    model = sft_sample.train(1, recipe, sft_sample.read("train"), tmp_path, max_steps=60)
+    model = sft_sample.train(1, "full", sft_sample.read("train"), tmp_path, max_steps=60)
 
     after, _ = sft_sample.score(model, plain)
     assert after["plain"] >= before["plain"] + 30

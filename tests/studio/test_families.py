@@ -50,6 +50,8 @@ def test_an_unknown_member_is_refused_with_the_known_ones() -> None:
         (" yes ", "yes", 1.0),
         ("yes", "no", 0.0),
         ("12", "12.0", 0.0),
+        ('{"a": true}', '{"a": 1}', 0.0),
+        ('{"a": [2.0]}', '{"a": [2]}', 1.0),
         ("[" * 100_000, "[]", 0.0),
     ],
 )
