@@ -18,6 +18,8 @@ READY_TO_TEST := $(VENV)/.ready-to-test-$(STATE)
 
 # Without .pyc files the first import of the training libraries takes 22 s instead of 9, every time.
 unexport PYTHONDONTWRITEBYTECODE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 2
 
 .PHONY: help install run demo test lint format bench secrets lock clean
 
@@ -84,7 +86,7 @@ if [ -x $(VENV)/bin/uv ]; then
   $(VENV)/bin/uv pip install --quiet --python $(PYTHON) -c constraints.txt --no-build-isolation \
     -e ".[$$extras]"
 else
-  $(PYTHON) -m pip install --quiet --no-compile -c constraints.txt --no-build-isolation -e ".[$$extras]"
+  $(PYTHON) -m pip install --no-compile -c constraints.txt --no-build-isolation -e ".[$$extras]"
 fi
 $(PYTHON) -m compileall -q -q -j 0 $(VENV)/lib/python*/site-packages || true
 endef
@@ -96,11 +98,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "Making $(VENV) with $$("$$found" --version)"
 	  $(make_venv)
 	fi
-	export PIP_DISABLE_PIP_VERSION_CHECK=1
-	echo "Installing PyTorch"
-	$(PYTHON) -m pip install --quiet --no-compile -c constraints.txt setuptools torch
+	echo "Installing PyTorch (where there is a GPU, a download of some GB)"
+	$(PYTHON) -m pip install --no-compile -c constraints.txt setuptools torch
 	echo "Installing everything else"
-	$(PYTHON) -m pip install --quiet -c constraints.txt uv || echo "uv is not to be had; pip takes longer."
+	$(PYTHON) -m pip install -c constraints.txt uv || echo "uv is not to be had; pip takes longer."
 	extras=web,worker
 	$(put)
 	rm -f $(VENV)/.installed-* $(VENV)/.ready-to-test-*
@@ -124,18 +125,12 @@ $(READY_TO_TEST): $(INSTALLED)
 	fi
 	touch $@
 
-lock: ## Refresh constraints.txt with the newest releases that pyproject.toml allows
-	$(find_python)
-	rm -rf build/lock && mkdir -p build
-	"$$found" -m venv build/lock
-	build/lock/bin/python -m pip install --quiet --no-compile torch==2.13.0 uv setuptools
-	build/lock/bin/uv pip install --quiet --python build/lock/bin/python --no-build-isolation '.[web,worker,dev]'
-	{ sed '/^[^#]/d' constraints.txt
-	  build/lock/bin/uv pip freeze --python build/lock/bin/python \
-	    | grep -vE '^(-e|tunesmith|pip|nvidia-.*|triton)([ =@]|$$)' | sed -E 's/^(torch==[^+]*).*/\1/'
-	} > build/constraints.txt
+lock: $(INSTALLED) ## Refresh constraints.txt with the newest releases that pyproject.toml allows
+	mkdir -p build
+	sed '/^[^#]/d' constraints.txt > build/constraints.txt
+	printf 'setuptools\nuv\n' | $(VENV)/bin/uv pip compile --quiet --upgrade --all-extras --universal \
+	  --python-version 3.11 --no-annotate --no-header pyproject.toml - >> build/constraints.txt
 	mv build/constraints.txt constraints.txt
-	rm -rf build/lock
 
 # ---- the served studio ------------------------------------------------------------------------------------
 

@@ -21,19 +21,17 @@ from tests.services import PLAIN
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-# Not the project's choice: itself, its installer, and what a CUDA build of torch brings.
-NOT_OURS = re.compile(r"tunesmith|pip|nvidia-.*|cuda-.*|triton")
+NOT_OURS = re.compile(r"tunesmith|pip")  # itself and its installer
 # What stands in this repository, scripts beside each other in `examples/` included.
 OURS = {"studio", "app", "worker", "migrations", "tests", "benchmarks", "examples"}
 OURS |= {path.stem for path in (ROOT / "examples").rglob("*.py")}
 
 
 def pinned() -> dict[str, Version]:
+    """One exact version a line; some lines only for some systems, after a semicolon."""
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
-    assert all(re.fullmatch(r"[a-z0-9.-]+==[^=+;\s]+", line) for line in lines), "one exact version a line"
-    return {
-        canonicalize_name(name): Version(version) for name, version in (line.split("==") for line in lines)
-    }
+    exact = [re.fullmatch(r"([a-z0-9.-]+)==([^=+;\s]+)(?: ; .+)?", line) for line in lines]
+    return {canonicalize_name(found[1]): Version(found[2]) for found in exact if found} if all(exact) else {}
 
 
 def declared(*extras: str) -> list[Requirement]:
