@@ -1,0 +1,72 @@
+"""How the browser tests read a page: is it complete, what do its charts hold, can everybody use it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+COMPLETE = """() => document.querySelector("[data-live]")
+  && !document.querySelector("[data-live][aria-busy=true], [data-charts] .skeleton")"""
+PLOT = "document.querySelector('[data-metric=\"{metric}\"] .js-plotly-plot')"
+RUN_AXE = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
+  .filter(({ impact }) => ["serious", "critical"].includes(impact))
+  .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).slice(0, 3).join(" | ")}`)"""
+
+
+def visit(page: Page, address: str) -> None:
+    """Goes there and waits until every fragment has arrived."""
+    page.goto(address)
+    complete(page)
+
+
+def complete(page: Page) -> None:
+    page.wait_for_function(COMPLETE)
+
+
+def traces(page: Page, metric: str = "loss") -> list[dict[str, Any]]:
+    """What a chart draws: `{"name", "x", "y", "opacity"}` of every line; none before its first point."""
+    return page.evaluate(
+        f"() => ({PLOT.format(metric=metric)}?.data ?? [])"
+        ".map(({ name, x, y, opacity }) => ({ name, x: [...x], y: [...y], opacity: opacity ?? 1 }))"
+    )
+
+
+def shown_range(page: Page, metric: str = "loss") -> list[float]:
+    """The first and the last step of a chart's horizontal axis."""
+    return page.evaluate(f"() => [...{PLOT.format(metric=metric)}._fullLayout.xaxis.range]")
+
+
+def count_redraws(page: Page, metric: str = "loss") -> None:
+    """From now on `redraws` tells how often the chart was drawn again."""
+    page.evaluate(
+        f"() => {{ window.redraws = 0; {PLOT.format(metric=metric)}.on('plotly_afterplot', () => redraws++) }}"
+    )
+
+
+def await_redraws(page: Page, more: int) -> None:
+    before = page.evaluate("redraws")
+    page.wait_for_function("(wanted) => redraws >= wanted", arg=before + more)
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels the page is wider than the window."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def inaccessible(page: Page) -> list[str]:
+    """Serious and critical findings of axe-core, with the first elements they are about."""
+    page.evaluate(axe())
+    return page.evaluate(RUN_AXE)
+
+
+@cache
+def axe() -> str:
+    return (Path(__file__).parent / "axe.min.js").read_text()
+
+
+def focused(page: Page) -> str:
+    """The id, or the visible words, of what has the keyboard."""
+    return page.evaluate(
+        "() => document.activeElement.id || document.activeElement.textContent.trim().slice(0, 80)"
+    )
