@@ -39,7 +39,7 @@ trainer = SFTTrainer(
         output_dir=given["out"], seed=42, data_seed=42, learning_rate=2e-3, max_steps=given["steps"],
         per_device_train_batch_size=16, max_length=256, warmup_steps=0.08, lr_scheduler_type="cosine",
         logging_steps=1, logging_first_step=True, save_steps=50, save_total_limit=2, bf16=False, use_cpu=True,
-        gradient_checkpointing=False, assistant_only_loss=True, weight_decay=0.0, report_to=[],
+        activation_checkpointing=False, assistant_only_loss=True, weight_decay=0.0, report_to=[],
         disable_tqdm=True, dataloader_pin_memory=False,
     ),
 )

@@ -1,10 +1,8 @@
 // A page whose state is its address: a link inside a fragment that leads to the same page with another query,
 // and a form marked data-stay, change the address and refresh the fragments instead of loading the page again.
-// Back, forward, reload and sharing the address then all work. Pages ask for it with app/pages/stay.py.
+// Back, forward, reload and sharing the address then all work.
 (() => {
   "use strict";
-  if (window.stays) return;
-  window.stays = true;
   const PAUSE = 120; // ms after the last key before a search goes out
   let timer = 0;
 

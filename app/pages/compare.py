@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from app.navigation import Page
 from app.pages import run_samples, run_settings, run_words
 from app.pages.runs import is_wanted
-from app.pages.stay import stay
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
 from studio import comparison, db, metrics, runs
@@ -156,7 +155,6 @@ def prompts(session: Session, chosen: list[Run]) -> list[tuple[Sample, list[Samp
 def build() -> None:
     html(live("compare", every=1, rows=5), elem_id="compare")
     html(live("compare-samples", every=0, rows=1), elem_id="compare-samples")
-    stay()
 
 
 PAGE = Page(path="/compare", title="Compare", build=build, icon="compare", order=210)

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from app.navigation import Page
 from app.pages import dataset_reread, dataset_rows
 from app.pages.datasets import SEVERITIES, chips, leading, shape_title
-from app.pages.stay import stay
 from app.parts import Query, fragment, live, render
 from app.toolkit import html
 from studio import db, events, techniques
@@ -154,7 +153,6 @@ VIEWS: dict[str, tuple[str, Callable[[Session, DatasetVersion, Query], Values]]]
 
 def build() -> None:
     html(live("dataset", every=0, rows=6), elem_id="dataset")
-    stay()
 
 
 PAGE = Page(path="/dataset", title="Dataset", build=build, in_nav=False, under="/datasets")

@@ -12,7 +12,6 @@ from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
 from app.navigation import Page
-from app.pages.stay import stay
 from app.parts import Query, fragment, live, render, words
 from app.toolkit import html
 from studio import db, settings
@@ -129,7 +128,6 @@ def build() -> None:
     html(live("dataset-drop", every=0, rows=2), elem_id="dataset-drop")
     html(live("datasets", every=5, rows=5), elem_id="datasets")
     html(live("dataset-examples", every=0, rows=2), elem_id="dataset-examples")
-    stay()
 
 
 PAGE = Page(path="/datasets", title="Datasets", build=build, icon="datasets", order=150)

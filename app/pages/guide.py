@@ -9,7 +9,6 @@ from typing import Any
 from markupsafe import Markup
 
 from app.navigation import Page
-from app.pages.stay import stay
 from app.parts import Query, assets, fragment, live, render
 from app.toolkit import gr, html
 from studio import db, drafts, recommendations, techniques
@@ -91,7 +90,6 @@ def answer(number: int) -> Markup:
 
 
 def build() -> None:
-    stay()
     with gr.Row(elem_classes="beside"):
         html(live("guide", every=0, rows=8), elem_id="guide")
         html(live("guide-side", every=0, rows=3), elem_id="guide-side")

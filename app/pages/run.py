@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from app.navigation import Page
 from app.pages import run_samples, run_settings, run_story, run_words, waiting
-from app.pages.stay import stay
 from app.parts import Paced, Query, fragment, live, render, words
 from app.toolkit import html
 from studio import db, runs
@@ -141,7 +140,6 @@ VIEWS = {
 def build() -> None:
     html(live("run-header", every=1, rows=3), elem_id="run-header")
     html(live("run-view", every=1, rows=6), elem_id="run-view")
-    stay()
 
 
 PAGE = Page(path="/run", title="Run", build=build, in_nav=False, under="/runs")

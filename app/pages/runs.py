@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from app.navigation import Page
 from app.pages import run_words, waiting
-from app.pages.stay import stay
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
 from studio import db, runs
@@ -77,7 +76,6 @@ def address(search: str, state: str, pick: list[int], show: str) -> str:
 
 def build() -> None:
     html(live("runs", every=1, rows=6), elem_id="runs")
-    stay()
 
 
 PAGE = Page(path="/runs", title="Runs", build=build, icon="runs", order=200)

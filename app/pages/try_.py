@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from app.navigation import Page
 from app.pages import waiting
-from app.pages.stay import stay
 from app.parts import Paced, Query, assets, fragment, live, render
 from app.toolkit import gr, html
 from studio import chats, db, held_out, weights
@@ -83,7 +82,6 @@ def ask(query: Query) -> Markup:
 
 
 def build() -> None:
-    stay()
     html(live("try-models", every=0, rows=2), elem_id="try-models")
     html(live("try-chat", every=OTHERWISE, rows=3), elem_id="try-chat")
     html(live("try-ask", every=0, rows=2), elem_id="try-ask")

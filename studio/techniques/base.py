@@ -117,9 +117,9 @@ class TrainingParameters(Parameters):
         le=64,
     )
     sample_tokens: int = setting(128, "Sample length", "Longest sample.", unit="tokens", ge=1, le=4096)
-    gradient_checkpointing: bool = setting(
+    activation_checkpointing: bool = setting(
         False,
-        "Gradient checkpointing",
+        "Activation checkpointing",
         "Recomputes activations instead of storing them: less memory, slower.",
     )
     bf16: Literal["auto", "on", "off"] = setting(
