@@ -28,10 +28,11 @@ OURS |= {path.stem for path in (ROOT / "examples").rglob("*.py")}
 
 
 def pinned() -> dict[str, Version]:
-    """One exact version a line; some lines only for some systems, after a semicolon."""
+    """What constraints.txt says for this Python and this system."""
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
-    exact = [re.fullmatch(r"([a-z0-9.-]+)==([^=+;\s]+)(?: ; .+)?", line) for line in lines]
-    return {canonicalize_name(found[1]): Version(found[2]) for found in exact if found} if all(exact) else {}
+    needs = [Requirement(line) for line in lines]
+    here = [need for need in needs if need.marker is None or need.marker.evaluate()]
+    return {canonicalize_name(need.name): Version(str(need.specifier).removeprefix("==")) for need in here}
 
 
 def declared(*extras: str) -> list[Requirement]:
