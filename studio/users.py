@@ -5,7 +5,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from studio.errors import StudioError
+from studio.errors import NotFound, StudioError
 from studio.models import User
 
 _hasher = PasswordHasher()
@@ -32,6 +32,13 @@ def verify(session: Session, name: str, password: str) -> User | None:
         _hasher.verify(user.password_hash if user else _nobody, password)
     except (VerifyMismatchError, InvalidHashError):
         return None
+    return user
+
+
+def find(session: Session, name: str) -> User:
+    user = session.scalar(select(User).where(User.name == name))
+    if user is None:
+        raise NotFound(f"There is no user “{name}”.", hint=f"Add them: tunesmith user add {name}")
     return user
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from fastapi.testclient import TestClient
 
-from app import cli
+from app import cli, main
 from studio import sample
 
 
@@ -117,6 +118,15 @@ def test_a_wrong_config_is_refused_in_words(tunesmith: Any, config: str, says: s
     result = tunesmith("run", "start", "-", given=config)
     assert result.exit_code == 2
     assert says in result.stderr
+
+
+def test_a_token_opens_the_door_that_a_user_closed(tunesmith: Any) -> None:
+    assert tunesmith("user", "token", "ann").exit_code == 2
+    printed(tunesmith("user", "add", "ann", "--password", "a long password", "--json"))
+    token = printed(tunesmith("user", "token", "ann", "--json"))["token"]
+    with TestClient(main.build(), base_url="http://127.0.0.1") as api:
+        assert api.get("/api/runs").status_code == 401
+        assert api.get("/api/runs", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 def test_doctor_looks_at_everything(tunesmith: Any) -> None:

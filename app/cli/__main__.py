@@ -1,0 +1,5 @@
+"""`python -m app.cli` is `tunesmith`."""
+
+from app.cli import main
+
+main()

@@ -1,0 +1,148 @@
+"""Commands for runs: start, watch, stop, resume, compare."""
+
+import time
+from typing import Any
+
+import click
+
+from app.cli.speech import answer, pairs, read_json, table
+from studio.errors import StudioError
+
+
+@click.group()
+def run() -> None:
+    """Start, watch, stop, resume and compare runs."""
+
+
+@run.command("start")
+@click.argument("config", type=click.File("rb"))
+@answer(pairs)
+def run_start(config: Any) -> dict[str, Any]:
+    """Start a run from a JSON file: {"model", "dataset", "technique", "adapter", "parameters", …}."""
+    from pydantic import ValidationError
+
+    from studio import db, queue, runs
+
+    given = read_json(config)
+    try:
+        wanted = runs.RunConfig.model_validate(given)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        fields = ", ".join(runs.RunConfig.model_fields)
+        raise StudioError(f"{name}: {first['msg']}.", hint=f"Fields: {fields}.", field=name) from problem
+    with db.transaction() as session:
+        started = _run_json(runs.launch(session, wanted, who="command line"))
+    return started | {"workers_woken": queue.wake_workers().result()}
+
+
+@run.command("list")
+@answer(table("id", "name", "state", "technique", "step", "total_steps", "loss"))
+def run_list() -> list[dict[str, Any]]:
+    """All runs, the newest first."""
+    from studio import db, runs
+
+    with db.reading() as session:
+        return [_run_json(each) for each in runs.listed(session)]
+
+
+@run.command("show")
+@click.argument("run_id", type=int)
+@click.option("--wait", is_flag=True, help="Return when the run has ended.")
+@answer(pairs)
+def run_show(run_id: int, wait: bool) -> dict[str, Any]:
+    """One run, with its settings."""
+    from studio import db, runs
+
+    while True:
+        with db.reading() as session:
+            found = runs.get(session, run_id)
+            data = _run_json(found) | {
+                "parameters": found.parameters,
+                "error": found.error,
+                "host": found.host,
+            }
+        if not wait or found.state not in runs.ACTIVE:
+            return data
+        time.sleep(0.5)
+
+
+@run.command("logs")
+@click.argument("run_id", type=int)
+@answer(lambda data: str(data["log"]).rstrip())
+def run_logs(run_id: int) -> dict[str, Any]:
+    """The end of what the trainer printed."""
+    from studio import attempts, db, runs
+
+    with db.reading() as session:
+        return {"log": attempts.log_of(session, runs.get(session, run_id).id)}
+
+
+@run.command("stop")
+@click.argument("run_id", type=int)
+@answer(pairs)
+def run_stop(run_id: int) -> dict[str, Any]:
+    """Ask a run to save a checkpoint and end."""
+    from studio import db, runs
+
+    with db.transaction() as session:
+        return _run_json(runs.stop(session, run_id, who="command line"))
+
+
+@run.command("resume")
+@click.argument("run_id", type=int)
+@answer(pairs)
+def run_resume(run_id: int) -> dict[str, Any]:
+    """Go on with a stopped or failed run from its last checkpoint."""
+    from studio import db, queue, runs
+
+    with db.transaction() as session:
+        resumed = _run_json(runs.resume(session, run_id, who="command line"))
+    queue.wake_workers()
+    return resumed
+
+
+@run.command("compare")
+@click.argument("run_ids", type=int, nargs=-1, required=True)
+@click.option("--all", "all_settings", is_flag=True, help="Also the settings that do not differ.")
+@answer(lambda data: _speak_comparison(data))
+def run_compare(run_ids: tuple[int, ...], all_settings: bool) -> dict[str, Any]:
+    """Settings that differ between runs, and where each got to."""
+    from studio import comparison, db, runs
+
+    if len(run_ids) < 2:
+        raise StudioError("Name at least two runs.", hint="tunesmith run compare 7 8")
+    with db.reading() as session:
+        found = [runs.get(session, run_id) for run_id in run_ids]
+        return {
+            "runs": [_run_json(each) for each in found],
+            "settings": comparison.table(found, differences_only=not all_settings),
+        }
+
+
+def _speak_comparison(data: dict[str, Any]) -> str:
+    names = [f"run {each['id']}" for each in data["runs"]]
+    rows = [
+        {"setting": row["setting"]} | dict(zip(names, row["values"], strict=True)) for row in data["settings"]
+    ]
+    rows.append({"setting": "loss"} | {f"run {each['id']}": each["loss"] for each in data["runs"]})
+    return table("setting", *names)(rows)
+
+
+def _run_json(each: Any) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "name": each.name,
+        "state": each.state,
+        "technique": each.technique,
+        "adapter": each.adapter,
+        "step": each.step,
+        "total_steps": each.total_steps,
+        "loss": each.latest.get("loss") if each.latest else None,
+        "activity": each.activity,
+        "attempt": each.attempt,
+        "created": each.created,
+    }
+
+
+COMMANDS = (run,)
