@@ -92,11 +92,9 @@ def trained(studio: RunningStudio, train: Callable[..., int]) -> int:
 
 
 @pytest.fixture
-def new_studio(tmp_path: Path) -> Iterator[RunningStudio]:
+def new_studio(database: Path, tmp_path: Path) -> Iterator[RunningStudio]:
     """A web process on an empty folder: nothing uploaded, nothing trained, no worker."""
-    fresh = RunningStudio(tmp_path / "data", TUNESMITH_BROKER="memory://")
-    migrated = fresh.tunesmith("migrate")
-    assert migrated.returncode == 0, migrated.stderr
+    fresh = RunningStudio(database, TUNESMITH_BROKER="memory://")
     with (tmp_path / "web.log").open("wb") as output:
         fresh.launcher = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "web"],
