@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     host: str = Field(
         "127.0.0.1", description="Where the web process listens; anything wider demands a login."
     )
-    port: int = Field(7870, ge=0, le=65535)
+    port: int = Field(7870, ge=0, le=65535, description="The port it listens on.")
     allowed_hosts: str = Field("", description="Further Host names people may type, separated by commas.")
     secret: str = Field("", description="Signs login cookies; empty: made once and kept in the data folder.")
     admin_password: str = Field("", description="Creates or updates the user `admin` at start.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -47,12 +46,12 @@ COLUMNS: dict[tuple[str, str], Callable[[Row], Row]] = {
 def load(
     order: DataOrder, technique: str, *, most: int | None = None, like: Dataset | None = None
 ) -> Dataset:
-    """All rows (or the first `most`) in the columns the technique's trainer expects; held-out rows in those
-    of the training rows.
+    """All rows (or `most` of them, spread evenly) in the columns the technique's trainer expects; held-out
+    rows in those of the training rows.
 
     The studio checked the rows when they came in. Raises StudioError when there are none."""
     column = COLUMNS[technique, order.shape]
-    found = [column(row) for row in islice(rows(order), most)]
+    found = [column(row) for row in rows(order, most)]
     if not found:
         raise StudioError(f"“{order.title}” is empty.", hint="Choose a dataset with rows.", field="dataset")
     if like is not None:
@@ -75,10 +74,18 @@ def _in_form_of(row: Row, columns: list[str], title: str) -> Row:
     )
 
 
-def rows(order: DataOrder) -> Iterator[Row]:
+def rows(order: DataOrder, most: int | None = None) -> Iterator[Row]:
+    """The rows in order; with `most`, that many spread evenly over the file, so that a file sorted by kind
+    is still seen as a whole."""
+    wanted = None
+    if most is not None:
+        with order.path.open("rb") as file:
+            total = sum(1 for _ in file)
+        wanted = {place * total // most for place in range(most)} if total > most else None
     with order.path.open("rb") as file:
-        for line in file:
-            yield orjson.loads(line)
+        for place, line in enumerate(file):
+            if wanted is None or place in wanted:
+                yield orjson.loads(line)
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,8 @@ class Prompt:
 
 
 def prompts(order: DataOrder, count: int) -> list[Prompt]:
-    """The first `count` prompts of a dataset, without their answers."""
-    return [prompt_of(row, order.shape) for row in islice(rows(order), count)]
+    """`count` prompts spread evenly over a dataset, without their answers."""
+    return [prompt_of(row, order.shape) for row in rows(order, count)] if count else []
 
 
 def prompt_of(row: Row, shape: str) -> Prompt:

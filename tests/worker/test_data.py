@@ -1,0 +1,85 @@
+"""Rows become what a trainer reads, and prompts for samples."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from studio.errors import StudioError
+from worker import data
+from worker.order import DataOrder
+
+USER, ASSISTANT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
+
+
+def order(folder: Path, shape: str, rows: list[dict[str, Any]]) -> DataOrder:
+    path = folder / f"{shape}.jsonl"
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return DataOrder(path=path, shape=shape, title=shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "row", "columns"),
+    [
+        ("chat", {"messages": [USER, ASSISTANT], "meta": {"id": 1}}, {"messages"}),
+        ("instruction", {"prompt": "q", "completion": "a", "meta": {}}, {"prompt", "completion"}),
+        (
+            "preference",
+            {"prompt": [USER], "chosen": [ASSISTANT], "rejected": [USER]},
+            {"prompt", "completion"},
+        ),
+    ],
+)
+def test_a_shape_becomes_the_columns_sft_reads(
+    tmp_path: Path, shape: str, row: dict[str, Any], columns: set[str]
+) -> None:
+    loaded = data.load(order(tmp_path, shape, [row]), "sft")
+    assert set(loaded.column_names) == columns
+
+
+def test_held_out_prompts_take_the_form_of_the_training_rows(tmp_path: Path) -> None:
+    train = data.load(order(tmp_path, "chat", [{"messages": [USER, ASSISTANT]}]), "sft")
+    held_out = order(tmp_path, "prompt", [{"prompt": [USER], "reference_answer": {"dose": 1}}])
+    rows = data.load(held_out, "sft", like=train)
+    assert rows[0]["messages"][-1] == {"role": "assistant", "content": '{"dose":1}'}
+
+
+def test_held_out_rows_of_another_form_are_refused_in_words(tmp_path: Path) -> None:
+    train = data.load(order(tmp_path, "chat", [{"messages": [USER, ASSISTANT]}]), "sft")
+    plain = order(tmp_path, "instruction", [{"prompt": "q", "completion": "a"}])
+    with pytest.raises(StudioError, match="another form"):
+        data.load(plain, "sft", like=train)
+
+
+def test_a_part_of_the_rows_is_spread_over_the_whole_file(tmp_path: Path) -> None:
+    numbered = order(tmp_path, "instruction", [{"prompt": str(n), "completion": "a"} for n in range(100)])
+    assert [row["prompt"] for row in data.rows(numbered, 4)] == ["0", "25", "50", "75"]
+    assert len(list(data.rows(numbered, 1000))) == 100
+    assert len(data.prompts(numbered, 3)) == 3
+    assert data.prompts(numbered, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "row", "reference"),
+    [
+        ("chat", {"messages": [USER, ASSISTANT, USER, {"role": "assistant", "content": "last"}]}, "last"),
+        ("chat", {"messages": [USER]}, ""),
+        ("instruction", {"prompt": "q", "completion": "a"}, "a"),
+        ("preference", {"prompt": [USER], "chosen": [ASSISTANT], "rejected": [USER]}, "a"),
+        ("prompt", {"prompt": [USER], "reference_answer": "a"}, "a"),
+    ],
+)
+def test_a_prompt_ends_before_the_answer_it_asks_for(shape: str, row: dict[str, Any], reference: str) -> None:
+    prompt = data.prompt_of(row, shape)
+    assert prompt.text == "q"
+    assert prompt.reference == reference
+    assert not prompt.messages or prompt.messages[-1]["role"] == "user"
+
+
+def test_every_shape_a_technique_reads_has_its_columns() -> None:
+    from studio import techniques
+
+    for technique in techniques.all():
+        for shape in technique.shapes + technique.held_out_shapes:
+            assert (technique.name, shape) in data.COLUMNS
