@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from studio import broker, migration, queue, settings
 from studio.errors import StudioError
 
-NEEDED = ("gradio", "sqlalchemy", "celery", "torch", "transformers", "trl", "peft")
+SHARED = ("sqlalchemy", "celery")
+DOORS = {"web": ("gradio",), "worker": ("torch", "transformers", "trl", "peft")}
 LEAST_DISK = 2.0  # GiB
 
 
@@ -29,14 +30,25 @@ def python() -> dict[str, Any]:
 
 
 def packages() -> dict[str, Any]:
-    found, lacking = [], []
-    for name in NEEDED:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            lacking.append(name)
-    says = f"missing: {', '.join(lacking)}. Run make install." if lacking else ", ".join(found)
-    return _result("packages", not lacking, says)
+    """A machine may have one door only: a web container has no torch, a worker no Gradio."""
+    whole = [door for door, names in DOORS.items() if not _missing(names)]
+    lacking = [*_missing(SHARED), *([] if whole else _missing(sum(DOORS.values(), ())))]
+    if lacking:
+        return _result("packages", False, f"missing: {', '.join(lacking)}. Run make install.")
+    present = [*SHARED, *(name for door in whole for name in DOORS[door])]
+    says = ", ".join(f"{name} {version(name)}" for name in present)
+    return _result("packages", True, f"for {' and '.join(whole)}: {says}")
+
+
+def _missing(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if not _installed(name)]
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
 
 
 def folder() -> dict[str, Any]:
