@@ -203,14 +203,14 @@ def log_of(session: Session, run_id: int, last: int = 200) -> str:
     return "".join(reversed(parts))[-200_000:]
 
 
-def take_questions(session: Session, run_id: int) -> list[dict[str, Any]]:
-    """The questions a serving run has not been handed yet."""
+def take_questions(session: Session, run_id: int) -> list[Answer]:
+    """The questions a serving run has not been handed yet; from now on they count as handed."""
     asked = session.scalars(
         select(Answer).where(Answer.run_id == run_id, Answer.state == "asked").order_by(Answer.id)
     ).all()
     for answer in asked:
         answer.state = "sent"
-    return [{"id": a.id, "model": a.model_id, "messages": a.messages, "options": a.options} for a in asked]
+    return list(asked)
 
 
 def end(session: Session, run_id: int, attempt: int, exit_code: int, *, last_words: str = "") -> State | None:

@@ -36,7 +36,7 @@ def ask(
     if any(answer.state in ("asked", "sent") for answer in earlier):
         raise Refused("The models are still answering.", hint="Wait for them, or start a new chat.")
     turn = 1 + max((answer.turn for answer in earlier), default=0)
-    run = runs.serve(session, found)
+    run = runs.serve(session)
     made = []
     for model in found:
         said = [{"role": "system", "content": system.strip()}] if system.strip() else []

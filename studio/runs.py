@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 from studio import adapters, events, parameters, techniques, weights
 from studio.datasets import library
 from studio.errors import NotFound, Refused, StudioError
-from studio.models import Answer, DatasetVersion, Kind, Model, Run, State, Wish, now
+from studio.models import DatasetVersion, Kind, Run, State, Wish, now
 from studio.techniques import Technique
 
 MOVES: dict[State, set[State]] = {
@@ -98,15 +98,15 @@ def launch(session: Session, config: RunConfig, who: str = "") -> Run:
     return run
 
 
-def serve(session: Session, models: list[Model]) -> Run:
-    """The serving run that answers for `models`: the one in progress, or a new one in the queue."""
-    wanted = sorted(model.id for model in models)
-    for run in session.scalars(select(Run).where(Run.kind == Kind.SERVE, Run.state.in_(ACTIVE))):
-        if set(wanted) <= set(run.parameters["models"]) and run.wish is None:
-            return run
-    run = Run(name="Chat", kind=Kind.SERVE, parameters={"models": wanted}, gpus=1, priority=50)
-    session.add(run)
-    session.flush()
+def serve(session: Session) -> Run:
+    """The serving run that answers chats: the one in progress, or a new one in the queue. It loads whatever
+    models it is asked for."""
+    going = select(Run).where(Run.kind == Kind.SERVE, Run.state.in_(ACTIVE), Run.wish.is_(None))
+    run = session.scalar(going.order_by(Run.id).limit(1))
+    if run is None:
+        run = Run(name="Chat", kind=Kind.SERVE, priority=50)
+        session.add(run)
+        session.flush()
     return run
 
 
@@ -202,15 +202,6 @@ def delete(session: Session, run_id: int, who: str = "") -> None:
         raise Refused(f"“{run.name}” is {run.state}.", hint="Stop it first.")
     events.record(session, "run deleted", f"run:{run.id}", who, name=run.name)
     session.delete(run)
-
-
-def waiting_answers(session: Session, run_id: int) -> bool:
-    return (
-        session.scalar(
-            select(Answer.id).where(Answer.run_id == run_id, Answer.state.in_(["asked", "sent"])).limit(1)
-        )
-        is not None
-    )
 
 
 def _check_shape(technique: Technique, version: DatasetVersion, shapes: tuple[str, ...], field: str) -> None:

@@ -1,5 +1,7 @@
 """Writes orders: what the database says of a run, as the file its trainer reads."""
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from studio import adapters, attempts, settings, storage, techniques, weights
@@ -21,7 +23,7 @@ def order_for(session: Session, run: Run, devices: list[str]) -> Order:
         log=spool.with_name("trainer.log"),
         devices=devices,
         threads=known.threads,
-        models=[_model(session, model) for model in _models(session, run)],
+        models=[model_order(session, run.model)] if run.model else [],
         seed=run.seed,
         trust_remote_code=known.trust_remote_code,
     )
@@ -35,14 +37,8 @@ def order_for(session: Session, run: Run, devices: list[str]) -> Order:
     return order
 
 
-def _models(session: Session, run: Run) -> list[Model]:
-    if run.kind == Kind.TRAIN:
-        return [run.model] if run.model else []
-    found = [session.get(Model, model_id) for model_id in run.parameters["models"]]
-    return [model for model in found if model]
-
-
-def _model(session: Session, model: Model) -> ModelOrder:
+def model_order(session: Session, model: Model) -> ModelOrder:
+    """Where a model's files are, and those of the base it sits on."""
     folder = weights.folder_of(model)
     is_adapter = folder is not None and (folder / "adapter_config.json").exists()
     base = session.get(Model, model.base_id) if is_adapter and model.base_id else None
@@ -50,8 +46,21 @@ def _model(session: Session, model: Model) -> ModelOrder:
         id=model.id,
         name=model.name,
         source=str(folder or model.source),
-        base=_model(session, base) if base else None,
+        base=model_order(session, base) if base else None,
     )
+
+
+def questions(session: Session, run_id: int) -> list[dict[str, Any]]:
+    """What a serving run has been asked and not been told yet, each with its model's whereabouts."""
+    return [
+        {
+            "id": answer.id,
+            "model": model_order(session, session.get_one(Model, answer.model_id)).model_dump(),
+            "messages": answer.messages,
+            "options": answer.options,
+        }
+        for answer in attempts.take_questions(session, run_id)
+    ]
 
 
 def _data(version: DatasetVersion | None) -> DataOrder | None:

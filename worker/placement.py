@@ -4,6 +4,7 @@ One thread in each worker. It looks when it is woken and every few seconds, so a
 and nothing else.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -166,7 +167,8 @@ def _drain(host: str) -> None:
         for run in alive:
             if run.runner_pid and run.runner_pid not in asked:
                 asked.add(run.runner_pid)
-                psutil.Process(run.runner_pid).terminate()
+                with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended by itself
+                    psutil.Process(run.runner_pid).terminate()
         time.sleep(0.2)
     log.warning("Some runs did not save in time; they go on from their last checkpoint.")
 

@@ -192,7 +192,7 @@ def _write(
         if text:
             words = text.decode(errors="replace")
             attempts.add_log(session, given.run_id, given.attempt, words, printed.offset + len(text))
-        asked = attempts.take_questions(session, given.run_id) if given.kind == Kind.SERVE else []
+        asked = dispatch.questions(session, given.run_id) if given.kind == Kind.SERVE else []
         return noted, asked
 
 

@@ -14,11 +14,13 @@ import orjson
 import torch
 from transformers import TextIteratorStreamer
 
+from studio.errors import StudioError
 from studio.exits import Exit
 from worker import data, failures, generate, model, telemetry
-from worker.order import Order
+from worker.order import ModelOrder, Order
 
 IDLE = 600.0  # seconds without a question until the models leave memory
+MOST_LOADED = 4
 TELL_EVERY = 0.15
 LOOK_EVERY = 0.05
 
@@ -37,8 +39,7 @@ def carry_out(order: Order) -> int:
 
 
 def _serve(order: Order, spool: telemetry.Spool, leaving: threading.Event) -> int:
-    named = {each.id: each for each in order.models}
-    loaded: dict[int, tuple[Any, Any]] = {}
+    shelf = Shelf(order, spool)
     position, asked = 0, time.monotonic()
     torch.set_num_threads(order.threads or 1)
     spool.say("activity", text="Ready for questions")
@@ -46,21 +47,36 @@ def _serve(order: Order, spool: telemetry.Spool, leaving: threading.Event) -> in
         questions, position = _questions(order, position)
         for question in questions:
             asked = time.monotonic()
-            if question["model"] not in loaded:
-                spool.say("activity", text=f"Loading {named[question['model']].name}")
-                found, tokenizer = model.load(
-                    named[question["model"]], trust_remote_code=order.trust_remote_code
+            try:
+                _answer(spool, question, *shelf.take(ModelOrder.model_validate(question["model"])))
+            except StudioError as refusal:  # this model cannot answer; others can
+                spool.say(
+                    "answer", id=question["id"], text=str(refusal), state="failed", seconds=None, tokens=None
                 )
-                loaded[question["model"]] = (
-                    found.eval().to("cuda" if model.gpu_ready() else "cpu"),
-                    tokenizer,
-                )
-                spool.say("activity", text="Ready for questions")
-            _answer(spool, question, *loaded[question["model"]])
         if time.monotonic() - asked > IDLE:
             return Exit.DONE
         leaving.wait(LOOK_EVERY)
     return Exit.INTERRUPTED
+
+
+class Shelf:
+    """The models in memory; the one that was not asked for longest makes room."""
+
+    def __init__(self, order: Order, spool: telemetry.Spool):
+        self._order, self._spool = order, spool
+        self._loaded: dict[int, tuple[Any, Any]] = {}
+
+    def take(self, wanted: ModelOrder) -> tuple[Any, Any]:
+        """The model and its tokenizer."""
+        if wanted.id not in self._loaded:
+            self._spool.say("activity", text=f"Loading {wanted.name}")
+            while len(self._loaded) >= MOST_LOADED:
+                del self._loaded[next(iter(self._loaded))]
+            found, tokenizer = model.load(wanted, trust_remote_code=self._order.trust_remote_code)
+            self._loaded[wanted.id] = found.eval().to("cuda" if model.gpu_ready() else "cpu"), tokenizer
+            self._spool.say("activity", text="Ready for questions")
+        self._loaded[wanted.id] = self._loaded.pop(wanted.id)  # newest last
+        return self._loaded[wanted.id]
 
 
 def _questions(order: Order, position: int) -> tuple[list[dict[str, Any]], int]:

@@ -101,6 +101,33 @@ def test_lora_trains_stops_resumes_and_answers_in_chat(
     assert all(answer["tokens"] > 0 and answer["text"] for answer in answers)
 
 
+def test_chat_with_another_model_needs_no_new_process_and_a_broken_one_says_so(
+    studio: RunningStudio, tmp_path: Path
+) -> None:
+    def ask(model: int) -> dict[str, Any]:
+        question = {"models": [model], "message": "take one tablet daily", "options": {"max_new_tokens": 8}}
+        key = studio.api.post("/api/chat", json=question).json()["chat"]
+
+        def ended() -> dict[str, Any] | None:
+            answer: dict[str, Any] = studio.api.get(f"/api/chat/{key}").json()["answers"][0]
+            return answer if answer["state"] in ("done", "failed") else None
+
+        return until(ended, 60, "an answer")
+
+    made = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        shutil.copytree(ROOT / "examples" / "starter-model", folder)
+        made.append(studio.api.post("/api/models", json={"source": str(folder)}).json()["id"])
+    (tmp_path / "two" / "config.json").unlink()
+    assert ask(made[0])["state"] == "done"
+    broken = ask(made[1])
+    assert broken["state"] == "failed"
+    assert "could not be loaded" in broken["text"]
+    assert ask(made[0])["state"] == "done"
+    assert studio.rows("SELECT count(*) FROM run WHERE kind = 'serve' AND state = 'running'")[0][0] == 1
+
+
 def test_a_models_download_is_a_zip_of_safetensors_and_json_only(
     studio: RunningStudio, train: Callable[..., int]
 ) -> None:
