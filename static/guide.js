@@ -103,9 +103,12 @@
     if (event.target.closest?.(".stepper a, .asking a")) moved = true;
   });
 
-  // After a step the reader, and the keyboard, begin at its question.
+  // After a step the reader, and the keyboard, begin at its question. What was asked of the step before may
+  // still arrive once more; it does not count.
   document.addEventListener("studio:placed", (event) => {
-    if (!moved || !event.detail.element.querySelector("#guide-title")) return;
+    if (!moved) return;
+    const form = event.detail.element.querySelector("form[data-guide]");
+    if (form?.dataset.step !== (new URLSearchParams(location.search).get("step") ?? "1")) return;
     moved = false;
     document.getElementById("guide-title").focus({ preventScroll: true });
     scrollTo({ top: 0 });
