@@ -67,8 +67,9 @@ class Sheet:
         panels = [column for columns in self.panels.values() for column in columns]
         return [self.start, self.reset, *self.choices.values(), self.name, self.seed, *panels, *self.settings]
 
-    def show(self, setup: Setup, facts: setups.Facts) -> list[Any]:
-        """Updates for `all`. Forms of other techniques and adapters are hidden and left as they are."""
+    def show(self, setup: Setup, facts: setups.Facts, *, names: bool = False) -> list[Any]:
+        """Updates for `all`. Forms of other techniques and adapters are hidden and left as they are; so are
+        name and seed, which hang on nothing and may be being typed, unless `names`."""
         chosen = {"technique": setup.technique, "adapter": setup.adapter}
         panels = [
             gr.update(visible=chosen[family] == name)
@@ -82,8 +83,8 @@ class Sheet:
             gr.update(choices=facts.models, value=setup.model or None),
             gr.update(choices=facts.datasets, value=among(facts.datasets, setup.dataset, None)),
             gr.update(choices=facts.held_outs, value=among(facts.held_outs, setup.held_out, "")),
-            gr.update(value=setup.name),
-            gr.update(value=setup.seed),
+            gr.update(value=setup.name) if names else gr.skip(),
+            gr.update(value=setup.seed) if names else gr.skip(),
             *panels,
             *self.show_settings(setup, facts),
         ]
@@ -130,7 +131,7 @@ def opened(sheet: Sheet, address: str) -> list[Any]:
     key = asked.get("draft") or drafts.new_key("run")
     with db.reading() as session:
         setup = setups.current(session, key, asked)
-        return [key, address, *sheet.show(setup, setups.gather(session, setup))]
+        return [key, address, *sheet.show(setup, setups.gather(session, setup), names=True)]
 
 
 def chosen(sheet: Sheet, key: str, address: str, *given: Any) -> list[Any]:
