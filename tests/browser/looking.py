@@ -66,7 +66,22 @@ def axe() -> str:
 
 
 def focused(page: Page) -> str:
-    """The id, or the visible words, of what has the keyboard."""
+    """What a screen reader would call the element that has the keyboard: its label, or its words."""
     return page.evaluate(
-        "() => document.activeElement.id || document.activeElement.textContent.trim().slice(0, 80)"
+        """() => {
+          const { activeElement: element } = document;
+          const label = element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText ?? element.innerText;
+          return (label ?? "").trim().replace(/\\s+/g, " ");
+        }"""
     )
+
+
+def tab_to(page: Page, words: str, most: int = 120) -> None:
+    """Presses Tab, as somebody without a mouse does, until what begins with `words` has the keyboard."""
+    seen = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        seen.append(focused(page))
+        if seen[-1].startswith(words):
+            return
+    raise AssertionError(f"{most} × Tab do not lead to “{words}”, but to {seen}")
