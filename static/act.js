@@ -110,6 +110,13 @@
     act(event.target, event.submitter);
   });
 
+  // A bare #main would be read against Gradio's <base>, that is, lead to the first page.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.("a.skip")) return;
+    event.preventDefault();
+    document.getElementById("main")?.focus();
+  });
+
   async function copy(button) {
     const named = button.dataset.copy;
     const text = named.startsWith("#") ? document.querySelector(named)?.textContent : named;
