@@ -74,9 +74,7 @@ FILES: list[tuple[str, Callable[[str], dict[str, Any]], Callable[..., None], str
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "make", "write", "layout", "shape"), FILES, ids=[file[0] for file in FILES]
-)
+@pytest.mark.parametrize(("name", "make", "write", "layout", "shape"), FILES, ids=[file[0] for file in FILES])
 def test_a_chosen_file_is_understood_and_shown_as_people_read_it(
     page: Page,
     tmp_path: Path,
@@ -161,7 +159,7 @@ EVIL = [
     "<img src=x onerror=\"window.hacked = 'image'\">",
     "<svg onload=\"window.hacked = 'svg'\"></svg>",
     "[click me](javascript:window.hacked='link')",
-    "\"><iframe srcdoc=\"<script>parent.hacked='frame'</script>\"></iframe>",
+    '"><iframe srcdoc="<script>parent.hacked=\'frame\'</script>"></iframe>',
     "{{ 7 * 7 }} ${window.hacked='template'}",
 ]
 
