@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
@@ -85,6 +84,8 @@ def thin(steps: list[float], values: list[float | None], points: int) -> tuple[l
     """At most `points` of a series: the lowest and highest value of each of points/2 equal buckets."""
     if len(steps) <= points:
         return steps, values
+    import numpy as np  # not needed by those who only write
+
     numbers = np.array([math.nan if value is None else value for value in values], dtype=np.float64)
     buckets = np.array_split(np.arange(len(numbers)), max(points // 2, 1))
     kept: set[int] = {0, len(numbers) - 1}

@@ -28,8 +28,10 @@ from worker import dispatch
 from worker.order import Order
 
 log = logging.getLogger("tunesmith.runner")
-EVERY = 0.3  # seconds between two looks at the spool
+EVERY = 0.4  # seconds between two looks at the spool
 CHAT_EVERY = 0.1
+LOG_EVERY = 1.0
+LOG_AT_ONCE = 100_000  # bytes
 IDLE_BEAT = 1.0  # seconds between heartbeats when the trainer says nothing
 AT_ONCE = 4 * 2**20  # bytes of spool read in one transaction
 
@@ -145,12 +147,13 @@ def _finish_previous(given: Assignment) -> None:
 def _watch(given: Assignment, order: Order, trainer: Trainer) -> None:
     spool, printed = Tail(order.spool, 0), Tail(order.log, 0)
     every = CHAT_EVERY if given.kind == Kind.SERVE else EVERY
-    deadline, wrote = None, 0.0
+    deadline, wrote, logged = None, 0.0, 0.0
     while True:
         code = trainer.process.poll()
         entries, offset = spool.lines()
-        text = printed.read(100_000)
-        quiet = not entries and not text and code is None
+        ended = code is not None
+        text = printed.read(LOG_AT_ONCE) if ended or time.monotonic() - logged > LOG_EVERY else b""
+        quiet = not entries and not text and not ended
         if quiet and time.monotonic() - wrote < IDLE_BEAT and given.kind != Kind.SERVE:
             time.sleep(every)
             continue
@@ -164,6 +167,7 @@ def _watch(given: Assignment, order: Order, trainer: Trainer) -> None:
             log.info("Attempt %s of run %s is over elsewhere.", given.attempt, given.run_id)
             return
         wrote = time.monotonic()
+        logged = wrote if text else logged
         spool.offset, printed.offset = offset, printed.offset + len(text)
         if questions:
             with order.inbox.open("ab") as inbox:
@@ -176,7 +180,7 @@ def _watch(given: Assignment, order: Order, trainer: Trainer) -> None:
         if code is not None and not entries and not text:
             _end(given, code, order)
             return
-        if code is None:
+        if not ended:
             time.sleep(every)
 
 

@@ -1,30 +1,34 @@
 """The dataset library: files become versions of named datasets, and are found again.
 
-What a file contains is decided by `inspection`; this keeps it. A version never changes.
+What a file contains is decided by `inspection`; this keeps it. A version never changes. The readers are
+imported when a file is read: a run's own processes, which only look versions up, start faster without them.
 """
 
 import hashlib
 import secrets
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from studio import events, storage
-from studio.datasets import canonical, inspection
-from studio.datasets import split as splitting
 from studio.errors import NotFound, Refused
 from studio.models import Dataset, DatasetVersion, Run, now
+
+if TYPE_CHECKING:
+    from studio.datasets.inspection import Report
 
 TRAIN, HELD_OUT = "train", "held-out"
 
 
-def prepare(path: Path, original: str, **options: Any) -> tuple[Path, inspection.Report]:
+def prepare(path: Path, original: str, **options: Any) -> "tuple[Path, Report]":
     """Reads the file into a fresh folder (rows.jsonl, its index, the original) before any transaction.
 
     Raises StudioError, and leaves nothing behind, when no row can be used."""
+    from studio.datasets import inspection
+
     folder = _new_folder()
     try:
         report = inspection.inspect(path, name=original, write_to=folder / "rows.jsonl", **options)
@@ -38,7 +42,7 @@ def prepare(path: Path, original: str, **options: Any) -> tuple[Path, inspection
 def add(
     session: Session,
     folder: Path,
-    report: inspection.Report,
+    report: "Report",
     *,
     name: str,
     original: str = "",
@@ -138,13 +142,16 @@ def original_path(version: DatasetVersion) -> Path:
 
 def rows_of(version: DatasetVersion, start: int, count: int) -> list[dict[str, Any]]:
     """A page of canonical rows, found by the offset index without reading what comes before."""
+    from studio.datasets import canonical
+
     return canonical.rows(rows_path(version), start=start, count=count)
 
 
-def prepare_split(
-    version: DatasetVersion, share: float, seed: int
-) -> list[tuple[str, Path, inspection.Report]]:
+def prepare_split(version: DatasetVersion, share: float, seed: int) -> "list[tuple[str, Path, Report]]":
     """Cuts a version in two: ("train", folder, report) and ("held-out", folder, report)."""
+    from studio.datasets import inspection
+    from studio.datasets import split as splitting
+
     parts = []
     train, held_out = _new_folder(), _new_folder()
     try:
@@ -162,7 +169,7 @@ def prepare_split(
 
 
 def add_split(
-    session: Session, version_id: int, parts: list[tuple[str, Path, inspection.Report]], who: str = ""
+    session: Session, version_id: int, parts: "list[tuple[str, Path, Report]]", who: str = ""
 ) -> list[DatasetVersion]:
     """Keeps both parts as versions of the same dataset."""
     parent = get_version(session, version_id)
