@@ -102,6 +102,9 @@ def begin(session: Session, run_id: int, attempt: int, pid: int, started: float)
         return None
     run = runs.get(session, run_id)
     run.runner_pid, run.runner_started = pid, started
+    if run.kind == Kind.SERVE:  # what an attempt before was handed and did not answer is asked again
+        handed = update(Answer).where(Answer.run_id == run_id, Answer.state == "sent")
+        session.execute(handed.values(state="asked", text=""))
     runs.move(session, run, State.RUNNING, who=run.host)
     return run
 

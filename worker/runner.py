@@ -41,7 +41,9 @@ class Trainer:
 
     def __init__(self) -> None:
         environment = os.environ | {"OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
-        environment |= {"OMP_NUM_THREADS": str(threads())}
+        environment |= {"OMP_NUM_THREADS": str(threads()), "HF_HUB_DISABLE_TELEMETRY": "1"}
+        if settings.get().offline:
+            environment["HF_HUB_OFFLINE"] = "1"
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # without .pyc files every import costs double
         self.process = subprocess.Popen(
             [sys.executable, "-m", "worker.standby"],

@@ -26,7 +26,7 @@ LOOK_EVERY = 0.05
 
 
 def carry_out(order: Order) -> int:
-    """Serves until idle (done) or asked to stop (interrupted)."""
+    """Serves until nobody has asked for a while, or until asked to stop."""
     spool = telemetry.Spool(order.spool)
     leaving = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leaving.set())
@@ -56,7 +56,7 @@ def _serve(order: Order, spool: telemetry.Spool, leaving: threading.Event) -> in
         if time.monotonic() - asked > IDLE:
             return Exit.DONE
         leaving.wait(LOOK_EVERY)
-    return Exit.INTERRUPTED
+    return Exit.DONE  # nothing to resume: the next question starts another
 
 
 class Shelf:

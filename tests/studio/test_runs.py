@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from studio import attempts, db, events, runs, sample
+from studio import attempts, chats, db, events, runs, sample, weights
 from studio.attempts import Watch
 from studio.errors import NotFound, Refused, StudioError
 from studio.exits import Exit
-from studio.models import Kind, Lease, Run, State
+from studio.models import Answer, Kind, Lease, Run, State
 from studio.runs import MOVES, RunConfig
 
 CPU = [
@@ -130,6 +130,24 @@ def test_chat_does_not_wait_for_a_training_on_a_cpu(config: RunConfig) -> None:
     assert given is not None
     assert given.run_id == serving
     assert given.kind == Kind.SERVE
+
+
+def test_a_question_is_asked_again_when_the_process_that_had_it_died(config: RunConfig) -> None:
+    with db.transaction() as session:
+        model = weights.find(session, sample.STARTER_NAME).id
+        run_id = chats.ask(session, [model], "hello")[0].run_id
+    assert run_id
+    for attempt in (1, 2):
+        assert claim(CPU)
+        with db.transaction() as session:
+            assert attempts.begin(session, run_id, attempt, 1, 0.0)
+            assert [a.messages[-1]["content"] for a in attempts.take_questions(session, run_id)] == ["hello"]
+            assert not attempts.take_questions(session, run_id)
+        with db.transaction() as session:
+            attempts.end(session, run_id, attempt, -9 if attempt == 1 else Exit.DONE)
+    with db.reading() as session:
+        answers = session.query(Answer).all()
+        assert [answer.state for answer in answers] == ["failed"], "it ended without an answer and says so"
 
 
 def test_a_replaced_attempt_can_write_nothing(config: RunConfig) -> None:
