@@ -4,13 +4,14 @@ A run in progress is never touched by the web process: it writes a wish, and the
 it out. What a runner may write is in `studio.attempts`.
 """
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from studio import adapters, events, parameters, techniques, weights
+from studio import adapters, events, parameters, storage, techniques, weights
 from studio.datasets import library
 from studio.errors import NotFound, Refused, StudioError
 from studio.models import DatasetVersion, Kind, Run, State, Wish, now
@@ -73,6 +74,7 @@ def launch(session: Session, config: RunConfig, who: str = "") -> Run:
     _check_shape(technique, dataset, technique.shapes, "dataset")
     if held_out:
         _check_shape(technique, held_out, technique.shapes + technique.held_out_shapes, "held_out")
+        _check_apart(dataset, held_out)
     suggested = technique.suggest(adapter.name, model.parameters)
     settings = parameters.validate(technique.parameters, suggested | config.parameters, technique.title)
     of_adapter = parameters.validate(adapter.parameters, config.adapter_parameters, adapter.title)
@@ -195,13 +197,16 @@ def ahead(session: Session, run: Run) -> int:
     )
 
 
-def delete(session: Session, run_id: int, who: str = "") -> None:
-    """Removes an ended run with its metrics and samples; models made by it stay."""
+def delete(session: Session, run_id: int, who: str = "") -> list[Path]:
+    """Removes an ended run with its metrics and samples; models made by it stay. Returns the folders to
+    remove after the commit."""
     run = get(session, run_id)
     if run.state in ACTIVE:
         raise Refused(f"“{run.name}” is {run.state}.", hint="Stop it first.")
     events.record(session, "run deleted", f"run:{run.id}", who, name=run.name)
     session.delete(run)
+    folder = storage.run_folder(run_id)
+    return [folder / "checkpoints", folder / "attempts"]
 
 
 def _check_shape(technique: Technique, version: DatasetVersion, shapes: tuple[str, ...], field: str) -> None:
@@ -210,6 +215,15 @@ def _check_shape(technique: Technique, version: DatasetVersion, shapes: tuple[st
             f"{technique.title} cannot use “{version.title}”: its rows are {version.shape}.",
             hint=f"It needs {' or '.join(shapes)} rows.",
             field=field,
+        )
+
+
+def _check_apart(dataset: DatasetVersion, held_out: DatasetVersion) -> None:
+    if dataset.sha256 == held_out.sha256:
+        raise StudioError(
+            "The held-out data is the training data: the score would only show what was memorised.",
+            hint="Split some rows off on the dataset's page, and measure on those.",
+            field="held_out",
         )
 
 

@@ -1,5 +1,6 @@
 """Runs over REST: start, watch, stop, resume, compare. The pages use the same functions."""
 
+import shutil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -59,7 +60,9 @@ def show(run_id: int) -> dict[str, Any]:
 def delete(run_id: int, request: Request) -> Response:
     """Removes an ended run with its metrics, samples and log. Models it made stay."""
     with db.transaction() as session:
-        runs.delete(session, run_id, who(request))
+        folders = runs.delete(session, run_id, who(request))
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
     return Response(status_code=204)
 
 

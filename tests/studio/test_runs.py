@@ -57,6 +57,7 @@ def test_launch_fills_in_what_suits_the_model_and_keeps_what_was_set(config: Run
         ({"dataset": "Medication directions: thumbs"}, "dataset", "rows are labelled"),
         ({"dataset": "nothing"}, "dataset", "no dataset"),
         ({"model": "/nowhere/at/all"}, "model", "neither a folder"),
+        ({"held_out": "Medication directions: labelled"}, "held_out", "is the training data"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_name(
