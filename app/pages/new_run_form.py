@@ -135,13 +135,18 @@ def opened(sheet: Sheet, address: str) -> list[Any]:
 
 
 def chosen(sheet: Sheet, key: str, address: str, *given: Any) -> list[Any]:
-    """Model, data, technique or adapter changed: everything that hangs on them follows."""
+    """Model, data, technique or adapter changed: everything that hangs on them follows. A dropdown also says
+    so when Tab merely passes it; then nothing is touched, for the next field may be being typed in."""
+    before: list[str] = []
 
     def edit(session: Session, setup: Setup) -> None:
+        before.extend(getattr(setup, name) for name in CHOICES)
         for name, value in zip(CHOICES, given, strict=True):
             put_choice(session, setup, name, value)
 
     setup, facts = change(key, address, edit)
+    if [getattr(setup, name) for name in CHOICES] == before:
+        return [*sheet.buttons(facts), *[gr.skip()] * (len(sheet.all) - 2)]
     return sheet.show(setup, facts)
 
 
