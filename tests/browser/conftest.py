@@ -14,13 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    ViewportSize,
+    sync_playwright,
+)
 
 from tests.running import ROOT, SAMPLE, RunningStudio, until
 
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-DESK = {"width": 1440, "height": 900}
+DESK: ViewportSize = {"width": 1440, "height": 900}
 # A refused request or a silent server shows in the console; tests that cause one say so.
 REFUSED, UNREACHABLE = r"status of 4\d\d", "ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED"
 SHORT = {
@@ -144,12 +153,16 @@ class Guard:
         if not request.url.startswith((f"{self.host}/", "data:", "blob:")):
             self.note(f"request to another host: {request.url}")
 
+    def interrupted(self, dialog: Dialog) -> None:
+        self.note(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
     def watch(self, context: BrowserContext) -> None:
         context.add_init_script(TELL_VIOLATIONS)
         context.on("request", self.asked)
         context.on("console", self.heard)
         context.on("weberror", lambda error: self.note(f"page error: {error.error}"))
-        context.on("dialog", lambda dialog: (self.note(f"dialog: {dialog.message}"), dialog.dismiss()))
+        context.on("dialog", self.interrupted)
 
 
 @pytest.fixture

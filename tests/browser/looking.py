@@ -9,6 +9,11 @@ from playwright.sync_api import Page
 COMPLETE = """() => document.querySelector("[data-live]")
   && !document.querySelector("[data-live][aria-busy=true], [data-charts] .skeleton")"""
 PLOT = "document.querySelector('[data-metric=\"{metric}\"] .js-plotly-plot')"
+FOCUSED = """() => {
+  const { activeElement: element } = document;
+  const label = element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText;
+  return (label ?? element.innerText ?? "").trim().replace(/\\s+/g, " ");
+}"""
 RUN_AXE = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
   .filter(({ impact }) => ["serious", "critical"].includes(impact))
   .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).slice(0, 3).join(" | ")}`)"""
@@ -37,16 +42,17 @@ def shown_range(page: Page, metric: str = "loss") -> list[float]:
     return page.evaluate(f"() => [...{PLOT.format(metric=metric)}._fullLayout.xaxis.range]")
 
 
-def count_redraws(page: Page, metric: str = "loss") -> None:
-    """From now on `redraws` tells how often the chart was drawn again."""
-    page.evaluate(
-        f"() => {{ window.redraws = 0; {PLOT.format(metric=metric)}.on('plotly_afterplot', () => redraws++) }}"
-    )
+def await_plot(page: Page, is_so: str, metric: str = "loss", arg: Any = None) -> None:
+    """Waits until `is_so`, an expression over `plot` (null before there is one) and `arg`, holds."""
+    plot = PLOT.format(metric=metric)
+    page.wait_for_function(f"(arg) => ((plot) => plot?.data && ({is_so}))({plot})", arg=arg)
 
 
-def await_redraws(page: Page, more: int) -> None:
-    before = page.evaluate("redraws")
-    page.wait_for_function("(wanted) => redraws >= wanted", arg=before + more)
+def await_redraws(page: Page, count: int, metric: str = "loss") -> None:
+    """Waits until the chart has been drawn again so many times."""
+    again = "plot.on('plotly_afterplot', () => redraws++)"
+    page.evaluate(f"() => {{ window.redraws = 0; const plot = {PLOT.format(metric=metric)}; {again} }}")
+    page.wait_for_function("(count) => redraws >= count", arg=count)
 
 
 def overflow(page: Page) -> int:
@@ -67,13 +73,7 @@ def axe() -> str:
 
 def focused(page: Page) -> str:
     """What a screen reader would call the element that has the keyboard: its label, or its words."""
-    return page.evaluate(
-        """() => {
-          const { activeElement: element } = document;
-          const label = element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText ?? element.innerText;
-          return (label ?? "").trim().replace(/\\s+/g, " ");
-        }"""
-    )
+    return page.evaluate(FOCUSED)
 
 
 def tab_to(page: Page, words: str, most: int = 120) -> None:

@@ -15,9 +15,9 @@ VISIBLY_FOCUSED = """() => {
     const ring = / 0px 0px 0px [1-9]/.test(boxShadow);
     return ring || (outlineStyle !== "none" && parseFloat(outlineWidth) >= 1);
   };
-  let element = document.activeElement;
-  for (let level = 0; element && level < 5; level++, element = element.parentElement) if (seen(element)) return true;
-  return false;
+  const around = [document.activeElement];
+  for (let level = 0; level < 4; level++) around.push(around.at(-1)?.parentElement);
+  return around.filter(Boolean).some(seen);
 }"""
 
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser import looking
+from tests.browser.conftest import Guard
 
 # With real ids where a page wants one. A page that is not listed here fails the first test.
 ADDRESSES = {
@@ -38,8 +39,9 @@ def test_no_page_is_forgotten(page: Page) -> None:
 
 @pytest.mark.parametrize("path", ADDRESSES)
 def test_a_page_fits_every_window_and_everybody_can_use_it(
-    page: Page, trained: int, shot: Callable[..., None], path: str
+    page: Page, guard: Guard, trained: int, shot: Callable[..., None], path: str
 ) -> None:
+    guard.allow("/parts/look-error")  # what the style guide shows as an error is one
     look_at(page, ADDRESSES[path].format(run=trained), path.strip("/") or "home", shot)
 
 

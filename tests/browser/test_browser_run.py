@@ -10,9 +10,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import REFUSED, UNREACHABLE, Guard
 from tests.browser.looking import (
+    await_plot,
     await_redraws,
     complete,
-    count_redraws,
     shown_range,
     traces,
     visit,
@@ -46,7 +46,7 @@ def test_points_are_drawn_as_they_are_logged_and_a_reload_loses_none(
     assert statistics.median(waited) <= 1.5, waited
     page.reload()
     complete(page)
-    page.wait_for_function("document.querySelector('[data-metric=\"loss\"] .js-plotly-plot')?.data")
+    await_plot(page, "plot.data.length")
     assert traces(page)[0]["x"] == list(range(1, 61))
     assert len(traces(page, "learning_rate")[0]["x"]) == 60
 
@@ -57,17 +57,12 @@ def test_zoom_and_a_hidden_run_survive_updates(
     run = train("Zoomed", max_steps=400, eval_steps=1000)
     visit(page, f"/compare?runs={trained},{run}")
     studio.reach(run, 5)
-    page.wait_for_function(
-        "document.querySelectorAll('[data-metric=\"loss\"] .js-plotly-plot .scatterlayer .trace').length >= 2"
-    )
+    await_plot(page, "new Set(plot.data.map((line) => line.name)).size === 2")
     page.get_by_role("button", name="Directions, first").click()
     hand = page.locator('[data-metric="loss"] .nsewdrag').first
     drag(page, hand, 0.2, 0.5)
-    page.wait_for_function(
-        "() => document.querySelector('[data-metric=\"loss\"] .js-plotly-plot').layout.xaxis.range"
-    )
+    await_plot(page, "plot.layout.xaxis.range")
     zoomed = shown_range(page)
-    count_redraws(page)
     await_redraws(page, 3)
     shot(page, "compare-zoomed")
     assert shown_range(page) == zoomed
@@ -75,9 +70,7 @@ def test_zoom_and_a_hidden_run_survive_updates(
     expect(page.get_by_role("button", name="Directions, first")).to_have_attribute("aria-pressed", "false")
     page.get_by_role("button", name="Show all steps: Loss", exact=True).click()
     page.get_by_role("button", name="Directions, first").click()
-    page.wait_for_function(
-        "new Set(document.querySelector('[data-metric=\"loss\"] .js-plotly-plot').data.map((l) => l.name)).size === 2"
-    )
+    await_plot(page, "new Set(plot.data.map((line) => line.name)).size === 2")
     studio.api.post(f"/api/runs/{run}/stop")
     studio.finish(run, state="cancelled")
 
@@ -88,17 +81,14 @@ def test_a_restarted_web_process_is_waited_for(
     guard.allow(UNREACHABLE)
     run = train("Interrupted", max_steps=400, eval_steps=1000)
     visit(page, f"/run?id={run}")
-    page.wait_for_function("document.querySelector('[data-metric=\"loss\"] .js-plotly-plot')?.data")
+    await_plot(page, "plot.data.length")
     studio.part("web").send_signal(signal.SIGKILL)
     bar = page.get_by_text("Connection lost")
     expect(bar).to_be_visible(timeout=15_000)
     shot(page, "connection-lost")
     before = len(traces(page)[0]["x"])
     expect(bar).to_be_hidden(timeout=60_000)
-    page.wait_for_function(
-        "(before) => document.querySelector('[data-metric=\"loss\"] .js-plotly-plot').data[0].x.length > before",
-        arg=before,
-    )
+    await_plot(page, "plot.data[0].x.length > arg", arg=before)
     steps = traces(page)[0]["x"]
     assert steps == list(range(1, len(steps) + 1))
     studio.api.post(f"/api/runs/{run}/stop")
@@ -175,7 +165,7 @@ def test_a_clone_with_another_learning_rate_is_compared_with_its_origin(
     page.get_by_role("link", name="Compare 2 runs").click()
     page.wait_for_url(f"**/compare?runs={trained},{clone}")
     complete(page)
-    page.wait_for_function("document.querySelector('[data-metric=\"loss\"] .js-plotly-plot')?.data")
+    await_plot(page, "plot.data.length")
     assert {line["name"] for line in traces(page)} == {"Directions, first", "Half the rate"}
     assert all(len(line["x"]) == 60 for line in traces(page))
     settings = page.locator("table.diff tbody tr")
