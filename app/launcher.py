@@ -3,7 +3,6 @@
 For a laptop. A served studio starts `tunesmith web` and `tunesmith worker` under its own supervisor.
 """
 
-import ctypes
 import fcntl
 import os
 import signal
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from studio import broker, db, migration, sample, settings, storage, users
+from studio import broker, db, migration, processes, sample, settings, storage, users
 from studio.errors import Refused, StudioError
 
 RESTART_AFTER = 1.0  # seconds before a part that died is started again
@@ -151,14 +150,8 @@ def _child(name: str, command: list[str]) -> subprocess.Popen[bytes]:
             stderr=output,
             env=environment,
             start_new_session=True,
-            preexec_fn=_end_with_launcher if sys.platform == "linux" else None,
+            preexec_fn=processes.end_with_parent,  # so that its port is free for the next start
         )
-
-
-def _end_with_launcher() -> None:
-    """Asks Linux to end this child when the launcher is killed, so that its port is free for the next one."""
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def _lock() -> IO[str]:

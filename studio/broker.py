@@ -6,11 +6,14 @@
 import shutil
 import subprocess
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from studio import settings, storage
+from studio import processes, settings, storage
 from studio.errors import StudioError
 
 
@@ -32,13 +35,19 @@ def binary() -> str:
 
 
 def start() -> subprocess.Popen[bytes]:
-    """Starts the server; returns once it answers."""
+    """Starts the server; returns once it answers. One that was left by a killed studio is ended first: two
+    must not write the same folder."""
     folder = storage.made(storage.inside("broker"))
     socket = settings.get().broker_socket
+    _end_what_was_left()
     socket.unlink(missing_ok=True)
     with (folder / "broker.log").open("ab") as output:
         process = subprocess.Popen(
-            [binary(), *_arguments(folder, socket)], stdout=output, stderr=output, start_new_session=True
+            [binary(), *_arguments(folder, socket)],
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=processes.end_with_parent,
         )
     deadline = time.monotonic() + 10
     while not answers():
@@ -50,13 +59,29 @@ def start() -> subprocess.Popen[bytes]:
 
 def answers() -> bool:
     """Does the embedded broker answer?"""
-    client = redis.Redis(unix_socket_path=str(settings.get().broker_socket), socket_timeout=2)
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
-    finally:
-        client.close()
+    with closing(_client()) as client:
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+def _end_what_was_left() -> None:
+    deadline = time.monotonic() + 10
+    while answers():
+        with closing(_client()) as client, suppress(redis.ConnectionError):  # its answer is to hang up
+            client.shutdown(save=False, nosave=True)
+        if time.monotonic() > deadline:
+            raise StudioError(
+                "A broker that was left running does not end.", hint="End valkey-server by hand."
+            )
+        time.sleep(0.05)
+
+
+def _client() -> redis.Redis:
+    """One try: the client's own retries wait for seconds, and not answering is an answer here."""
+    path = str(settings.get().broker_socket)
+    return redis.Redis(unix_socket_path=path, socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
 def _arguments(folder: Path, socket: Path) -> list[str]:
