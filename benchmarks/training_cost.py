@@ -1,6 +1,6 @@
 """CPU time of a training run in the studio against the same TRL script without it.
 
-    python benchmarks/training_cost.py [--pairs 5] [--steps 150]
+    python benchmarks/training_cost.py [--pairs 5] [--steps 256]
 
 Both train the same rows, model, settings and seed. The studio's side counts everything that runs for the
 run: trainer, runner, and what they start; imports are in both. Runs go in pairs, one after the other, and the
@@ -52,7 +52,7 @@ tokenizer.save_pretrained(given["out"] + "/model")
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=256)
     given = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
