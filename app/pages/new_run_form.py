@@ -1,11 +1,10 @@
-"""The inputs of a new run, made by `app.forms`, and what happens when a person touches them.
+"""The form of a new run: its inputs laid out, and what happens when a person touches them.
 
 Every edit goes into the draft in one transaction; the answer updates what hangs on it and nothing that is
 being typed. The fragments around the form read the same draft (`app.pages.new_run`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,14 +14,13 @@ from sqlalchemy.orm import Session
 from app import forms, people
 from app.errors import told
 from app.pages import setup as setups
+from app.pages.new_run_sheet import CHOICES, FAMILIES, Sheet, Shown, choices_of
 from app.pages.setup import Setup
 from app.parts import live, render
 from app.toolkit import gr, html
 from studio import adapters, db, drafts, queue, runs, techniques
 from studio.errors import StudioError
 
-CHOICES = ("technique", "adapter", "model", "dataset", "held_out")
-FAMILIES = ("technique", "adapter")
 FIRST = "Model"  # section
 REMEMBER = """(key) => {
   const address = `/new-run?draft=${key}`;
@@ -31,85 +29,6 @@ REMEMBER = """(key) => {
 }"""
 LEAVE = "(url) => { if (url) studio.go(url); else studio.refresh(); }"
 QUIET: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-
-
-# ---- the inputs ----------------------------------------------------------------------------------------
-
-
-@dataclass
-class Sheet:
-    """Every input of the page, and the updates that make them show a setup."""
-
-    address: Component
-    key: Component
-    goal: Component
-    name: Component
-    seed: Component
-    start: Component
-    reset: Component
-    choices: dict[str, Component] = field(default_factory=dict)
-    techniques: dict[str, forms.Form] = field(default_factory=dict)
-    adapters: dict[str, forms.Form] = field(default_factory=dict)
-    panels: dict[tuple[str, str], list[gr.Column]] = field(default_factory=dict)
-
-    @property
-    def forms(self) -> dict[tuple[str, str], forms.Form]:
-        of_techniques = {("technique", name): form for name, form in self.techniques.items()}
-        return of_techniques | {("adapter", name): form for name, form in self.adapters.items()}
-
-    @property
-    def settings(self) -> list[Component]:
-        return [component for form in self.forms.values() for component in form.inputs.values()]
-
-    @property
-    def all(self) -> list[Component]:
-        """The outputs of `show`, in its order."""
-        panels = [column for columns in self.panels.values() for column in columns]
-        return [self.start, self.reset, *self.choices.values(), self.name, self.seed, *panels, *self.settings]
-
-    def show(self, setup: Setup, facts: setups.Facts, *, names: bool = False) -> list[Any]:
-        """Updates for `all`. Forms of other techniques and adapters are hidden and left as they are; so are
-        name and seed, which hang on nothing and may be being typed, unless `names`."""
-        chosen = {"technique": setup.technique, "adapter": setup.adapter}
-        panels = [
-            gr.update(visible=chosen[family] == name)
-            for (family, name), columns in self.panels.items()
-            for _ in columns
-        ]
-        return [
-            *self.buttons(facts),
-            gr.update(value=setup.technique),
-            gr.update(value=setup.adapter),
-            gr.update(choices=facts.models, value=setup.model or None),
-            gr.update(choices=facts.datasets, value=among(facts.datasets, setup.dataset, None)),
-            gr.update(choices=facts.held_outs, value=among(facts.held_outs, setup.held_out, "")),
-            gr.update(value=setup.name) if names else gr.skip(),
-            gr.update(value=setup.seed) if names else gr.skip(),
-            *panels,
-            *self.show_settings(setup, facts),
-        ]
-
-    def show_settings(self, setup: Setup, facts: setups.Facts) -> list[Any]:
-        chosen = {"technique": setup.technique, "adapter": setup.adapter}
-        updates: list[Any] = []
-        for (family, name), form in self.forms.items():
-            place = FAMILIES.index(family)
-            if chosen[family] == name:
-                updates += form.show(facts.values[place], facts.changed[place], facts.wrong)
-            else:
-                updates += [gr.skip()] * len(form.inputs)
-        return updates
-
-    def buttons(self, facts: setups.Facts) -> list[Any]:
-        count = len(facts.changed[0]) + len(facts.changed[1])
-        return [
-            gr.update(value=facts.button, interactive=facts.is_ready),
-            gr.update(visible=bool(count)),
-        ]
-
-
-def among(options: list[tuple[str, str]], value: str, otherwise: str | None) -> str | None:
-    return value if value in [option for _, option in options] else otherwise
 
 
 # ---- what happens --------------------------------------------------------------------------------------
@@ -137,17 +56,17 @@ def opened(sheet: Sheet, address: str) -> list[Any]:
 def chosen(sheet: Sheet, key: str, address: str, *given: Any) -> list[Any]:
     """Model, data, technique or adapter changed: everything that hangs on them follows. A dropdown also says
     so when Tab merely passes it; then nothing is touched, for the next field may be being typed in."""
-    before: list[str] = []
+    before: list[Shown] = []
 
     def edit(session: Session, setup: Setup) -> None:
-        before.extend(getattr(setup, name) for name in CHOICES)
+        before.append(Shown.of(session, setup))
         for name, value in zip(CHOICES, given, strict=True):
             put_choice(session, setup, name, value)
 
     setup, facts = change(key, address, edit)
-    if [getattr(setup, name) for name in CHOICES] == before:
+    if choices_of(setup) == before[0].choices:
         return [*sheet.buttons(facts), *[gr.skip()] * (len(sheet.all) - 2)]
-    return sheet.show(setup, facts)
+    return sheet.show(setup, facts, before[0])
 
 
 def put_choice(session: Session, setup: Setup, name: str, value: str | None) -> None:
