@@ -182,6 +182,13 @@
       });
     }
 
+    // Steps are whole: over a few of them every one has its tick, or half steps would be rounded and said twice.
+    function ticks(chart) {
+      const all = shown(chart.info.key).map(({ steps }) => steps);
+      const [low, high] = range ?? [Math.min(...all.map((steps) => steps[0])), Math.max(...all.map((steps) => steps.at(-1)))];
+      return high - low < 6 ? { dtick: 1 } : { nticks: 6 };
+    }
+
     function layout(chart) {
       const font = { family: look("--sans"), size: 12, color: look("--ink-2") };
       const axis = { gridcolor: look("--grid"), zeroline: false, linecolor: look("--line"), automargin: true, exponentformat: "e" };
@@ -195,7 +202,7 @@
         hovermode: "x unified",
         hoverlabel: { bgcolor: look("--card"), bordercolor: look("--line-strong"), font: { ...font, size: 11, color: look("--ink") }, namelength: 20 },
         dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-        xaxis: { ...axis, ...(range ? { range: [...range], autorange: false } : { autorange: true }), tickformat: ",~d", nticks: 6, showspikes: false, unifiedhovertitle: { text: "step %{x:,d}" } },
+        xaxis: { ...axis, ...(range ? { range: [...range], autorange: false } : { autorange: true }), tickformat: ",~d", ...ticks(chart), showspikes: false, unifiedhovertitle: { text: "step %{x:,d}" } },
         yaxis: { ...axis, type: chart.log ? "log" : "linear", autorange: true, fixedrange: true, nticks: 5 },
       };
     }
