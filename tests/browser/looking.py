@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError
 
 COMPLETE = """() => document.querySelector("[data-live]")
   && !document.querySelector("[data-live][aria-busy=true], [data-charts] .skeleton")"""
@@ -55,9 +55,14 @@ def await_redraws(page: Page, count: int, metric: str = "loss") -> None:
     page.wait_for_function("(count) => redraws >= count", arg=count)
 
 
-def overflow(page: Page) -> int:
-    """By how many pixels the page is wider than the window."""
-    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+def fits(page: Page) -> bool:
+    """Whether the page is no wider than the window, once its charts have taken on the new width."""
+    narrow = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    try:
+        page.wait_for_function(narrow, timeout=3000)
+    except TimeoutError:
+        return False
+    return True
 
 
 def inaccessible(page: Page) -> list[str]:

@@ -184,7 +184,6 @@ def test_a_dataset_full_of_scripts_runs_none_on_any_page(
         name=EVIL[1],
         model="Tunesmith starter",
         dataset=version,
-        held_out=version,
         adapter="full",
         parameters={"max_steps": 2, "sample_prompts": 4, "sample_tokens": 4},
     )

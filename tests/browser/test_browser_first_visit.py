@@ -6,7 +6,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK
-from tests.browser.looking import complete, inaccessible, overflow, visit
+from tests.browser.looking import complete, fits, inaccessible, visit
 
 
 def test_an_empty_studio_offers_two_ways_in_and_the_sample_is_one_click_away(
@@ -20,7 +20,7 @@ def test_an_empty_studio_offers_two_ways_in_and_the_sample_is_one_click_away(
     for address in ("/", "/datasets", "/runs", "/compare", "/try", "/new-run", "/workers"):
         visit(new_page, address)
         new_page.set_viewport_size({"width": 390, "height": 844})
-        assert overflow(new_page) <= 0, address
+        assert fits(new_page), address
         assert inaccessible(new_page) == [], address
         shot(new_page, f"empty{address.replace('/', '-')}")
     visit(new_page, "/")

@@ -26,16 +26,14 @@ def test_tab_reaches_start_and_shows_where_it_is(page: Page, data: dict[str, int
     expect(page.locator("#new-run-start")).to_be_enabled()
     page.keyboard.press("Tab")
     assert focused(page) == "Skip to the content"
-    hidden = []
-    for _ in range(150):
+    way: list[tuple[str, bool]] = []
+    while len(way) < 100 and focused(page) != "Start":
         page.keyboard.press("Tab")
-        words = focused(page)
-        if not page.evaluate(VISIBLY_FOCUSED):
-            hidden.append(words)
-        if words == "Start":
-            break
-    assert focused(page) == "Start"
-    assert hidden == []
+        if page.evaluate("document.activeElement === document.body"):
+            continue  # Gradio's list of options was scrollable, took the focus and closed
+        way.append((focused(page)[:24], page.evaluate(VISIBLY_FOCUSED)))
+    assert focused(page) == "Start", way
+    assert [words for words, visible in way if not visible] == [], " ".join(words for words, _ in way)
 
 
 def test_the_skip_link_leads_past_the_navigation(page: Page) -> None:

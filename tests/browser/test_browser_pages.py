@@ -59,6 +59,6 @@ def look_at(page: Page, address: str, name: str, shot: Callable[..., None]) -> N
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             page.wait_for_function("(theme) => document.documentElement.dataset.theme === theme", arg=theme)
+            assert looking.fits(page), f"{address} is too wide for {width} px"
             shot(page, f"{name}-{window}-{theme}")
-            assert looking.overflow(page) <= 0, f"{address} is too wide for {width} px"
             assert looking.inaccessible(page) == [], f"{address}, {window}, {theme}"
