@@ -24,6 +24,7 @@ from studio.models import Kind, Run, State
 
 log = logging.getLogger("tunesmith.placement")
 DESCRIBE_EVERY = 5.0
+STANDBY_AFTER = 5.0  # seconds after a claim: the next trainer's imports must not slow this one's first steps
 
 
 def devices() -> list[dict[str, Any]]:
@@ -68,7 +69,7 @@ class Placement(threading.Thread):
         self.about = _about()
         self._woken, self._leaving = threading.Event(), threading.Event()
         self._watch = attempts.Watch(settings.get().stale_after)
-        self._described = 0.0
+        self._described, self._claimed = 0.0, -STANDBY_AFTER
         self._standby: subprocess.Popen[bytes] | None = None
         self._runners: list[subprocess.Popen[bytes]] = []
 
@@ -94,7 +95,8 @@ class Placement(threading.Thread):
         self._give_up_on_the_dead()
         while not self._leaving.is_set() and self._claim():
             pass
-        if settings.get().standby and self._standby is None and not self._leaving.is_set():
+        settled = time.monotonic() - self._claimed > STANDBY_AFTER
+        if settings.get().standby and settled and self._standby is None and not self._leaving.is_set():
             self._standby = _new_runner()
 
     def _give_up_on_the_dead(self) -> None:
@@ -118,7 +120,7 @@ class Placement(threading.Thread):
             return False
         log.info("Run %s, attempt %s, on %s.", given.run_id, given.attempt, ", ".join(given.devices))
         runner = self._standby if self._standby and self._standby.poll() is None else _new_runner()
-        self._standby = None
+        self._standby, self._claimed = None, time.monotonic()
         assert runner.stdin
         order = {
             "run_id": given.run_id,
