@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 from markupsafe import Markup
-from sqlalchemy import func, select, union_all
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.navigation import Page
@@ -88,7 +88,7 @@ def listed(session: Session) -> Iterable[Listed]:
             dataset,
             newest,
             shape_title(newest.shape) if newest else "",
-            sum(used[version.id] for version in dataset.versions),
+            used[dataset.id],
             chips(newest.report.get("findings", [])) if newest else [],
         )
 
@@ -101,13 +101,14 @@ def leading(dataset: Dataset) -> DatasetVersion | None:
 
 
 def uses(session: Session) -> Counter[int]:
-    """Version id → how many runs learned from it or were measured on it."""
-    either = union_all(
-        select(Run.id, Run.dataset_version_id.label("version")),
-        select(Run.id, Run.held_out_id.label("version")),
-    ).subquery()
-    counted = select(either.c.version, func.count(either.c.id.distinct())).group_by(either.c.version)
-    return Counter({version: runs for version, runs in session.execute(counted) if version is not None})
+    """Dataset id → how many runs learned from any version of it or were measured on one."""
+    either = or_(Run.dataset_version_id == DatasetVersion.id, Run.held_out_id == DatasetVersion.id)
+    counted = (
+        select(DatasetVersion.dataset_id, func.count(Run.id.distinct()))
+        .join(Run, either)
+        .group_by(DatasetVersion.dataset_id)
+    )
+    return Counter(dict(session.execute(counted).tuples().all()))
 
 
 def chips(findings: Iterable[dict[str, object]]) -> list[tuple[str, str]]:

@@ -105,10 +105,11 @@ def test_the_list_says_shape_rows_findings_and_how_many_runs_used_it(
 def test_a_run_that_learns_from_and_is_measured_on_one_dataset_counts_once(
     browser: TestClient, tmp_path: Path
 ) -> None:
-    version = store(tmp_path, CHAT, "sums")
+    train = store(tmp_path, CHAT, "sums", split="train")
+    held_out = store(tmp_path, CHAT[:1], "sums", split="held-out")
     with db.transaction() as session:
         session.add(Model(name="tiny", source="someone/tiny"))
-        runs.launch(session, runs.RunConfig(model="tiny", dataset=version.id, held_out=version.id))
+        runs.launch(session, runs.RunConfig(model="tiny", dataset=train.id, held_out=held_out.id))
     assert ">1 run<" in part(browser, "datasets")
 
 
