@@ -108,7 +108,7 @@ def uses(session: Session) -> Counter[int]:
         .join(Run, either)
         .group_by(DatasetVersion.dataset_id)
     )
-    return Counter(dict(session.execute(counted).tuples().all()))
+    return Counter(dict(session.execute(counted).all()))
 
 
 def chips(findings: Iterable[dict[str, object]]) -> list[tuple[str, str]]:
