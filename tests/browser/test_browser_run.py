@@ -2,6 +2,7 @@
 
 import re
 import signal
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.browser.looking import (
 from tests.running import RunningStudio
 
 NOTE_DRAWN = (Path(__file__).parent / "drawing.js").read_text()
-STUCK = 10.0  # seconds; how fast it really is, benchmarks/live_latency.py measures
+FIRST_POINT = 2.0  # seconds from logged to drawn
 
 
 def test_points_are_drawn_as_they_are_logged_and_a_reload_loses_none(
@@ -41,7 +42,8 @@ def test_points_are_drawn_as_they_are_logged_and_a_reload_loses_none(
         )
     )
     waited = [drawn[step] - logged[step] for step in range(1, 61)]
-    assert max(waited) <= STUCK, waited
+    assert waited[0] <= FIRST_POINT, waited
+    assert statistics.median(waited) <= 1.5, waited
     page.reload()
     complete(page)
     await_plot(page, "plot.data.length")
