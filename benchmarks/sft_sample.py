@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from studio import adapters, graders, techniques, weights
-from worker import generate
+from worker import dispatch, generate
 from worker.data import Prompt
 from worker.model import load
 from worker.order import DataOrder, ModelOrder, Order
@@ -83,14 +83,11 @@ def train(seed: int, adapter: str, rows: list[dict], folder: Path, **settings) -
         log=run / "trainer.log",
         models=[ModelOrder(id=1, name="starter", source=str(STARTER))],
         data=DataOrder(path=run / "rows.jsonl", shape="chat", title="labelled directions"),
-        technique=technique.name,
-        trainer=technique.trainer,
-        config=technique.config,
         parameters=technique.parameters(**given).model_dump(),
-        peft=kind.peft,
         adapter_parameters=kind.parameters().model_dump(),
         seed=seed,
     )
+    dispatch.fill(order, technique, kind)
     order.write()
     done = subprocess.run(
         [sys.executable, "-m", "worker.train", str(run)],
@@ -115,11 +112,10 @@ def score(folder: Path, rows: list[dict]) -> tuple[dict[str, int], dict[str, int
         ModelOrder(id=2, name="tuned", source=str(folder), base=base if is_adapter else None)
     )
     answers = answer_greedily(model.eval(), tokenizer, [row["messages"] for row in rows])
-    same = graders.get("exact_match").score
     right: dict[str, int] = defaultdict(int)
     asked: dict[str, int] = defaultdict(int)
     for row, given in zip(rows, answers, strict=True):
-        right[row["slice"]] += int(same(given, row["reference_answer"]))
+        right[row["slice"]] += int(graders.score("exact_match", given, row["reference_answer"]) or 0)
         asked[row["slice"]] += 1
     return dict(right), dict(asked)
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from studio import db, metrics, runs, storage, weights
+from studio import db, lineage, metrics, runs, storage, weights
 from studio.exits import Exit
 from studio.models import Answer, Checkpoint, Host, Kind, Lease, LogPart, Run, Sample, State, Wish, now
 
@@ -53,6 +53,8 @@ def claim(session: Session, host: str, devices: Sequence[dict[str, Any]]) -> Ass
         select(Run).where(Run.state == State.QUEUED).order_by(Run.priority.desc(), Run.id).limit(200)
     )
     for run in queued:
+        if not _may_begin(session, run):
+            continue
         fitting = [d["name"] for d in devices if run.kind.value in d["kinds"]]
         pool = ",".join(fitting)
         if len(fitting) < run.gpus or pool in blocked:
@@ -65,7 +67,16 @@ def claim(session: Session, host: str, devices: Sequence[dict[str, Any]]) -> Ass
     return None
 
 
+def _may_begin(session: Session, run: Run) -> bool:
+    """Whether the run it waits for, if any, has succeeded."""
+    if run.after_id is None:
+        return True
+    return session.get_one(Run, run.after_id).state == State.SUCCEEDED
+
+
 def _take(session: Session, run: Run, host: str, devices: list[str]) -> Assignment:
+    if run.after_id is not None:
+        lineage.settle(session, run)
     run.attempt += 1
     run.host, run.runner_pid, run.runner_started = host, None, None
     runs.move(session, run, State.CLAIMED, who=host, devices=devices)
@@ -155,11 +166,19 @@ def _checkpoint(session: Session, run: Run, entry: dict[str, Any]) -> None:
 
 
 def _artifact(session: Session, run: Run, entry: dict[str, Any]) -> None:
-    weights.add_artifact(session, run, storage.inside(entry["folder"]))
+    weights.add_artifact(session, run, storage.inside(entry["folder"]), kind=entry.get("makes", "language"))
 
 
 def _versions(session: Session, run: Run, entry: dict[str, Any]) -> None:
     run.versions = entry["data"]
+
+
+def _choices(session: Session, run: Run, entry: dict[str, Any]) -> None:
+    run.choices = entry["data"]
+
+
+def _report(session: Session, run: Run, entry: dict[str, Any]) -> None:
+    run.report = {**run.report, **entry["data"]}
 
 
 def _error(session: Session, run: Run, entry: dict[str, Any]) -> None:
@@ -179,6 +198,8 @@ ABSORB: dict[str, Callable[[Session, Run, dict[str, Any]], None]] = {
     "checkpoint": _checkpoint,
     "artifact": _artifact,
     "versions": _versions,
+    "choices": _choices,
+    "report": _report,
     "error": _error,
     "answer": _answer,
 }

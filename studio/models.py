@@ -86,10 +86,11 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a run does: changes a model, or answers questions with some."""
+    """What a run does: changes a model, answers questions with some, or tries out a reward."""
 
     TRAIN = "train"
     SERVE = "serve"
+    LAB = "lab"
 
 
 class Wish(StrEnum):
@@ -167,7 +168,7 @@ class Model(Base):
     """Something that can be trained or asked: a base model, or the artifact of a run.
 
     `source` is a folder (below the data folder, or absolute) or a hub id; for an adapter `base_id` is
-    the model it sits on.
+    the model it sits on. `kind` is what it is for: language, reward, embedding or classifier.
     """
 
     __tablename__ = "model"
@@ -177,6 +178,7 @@ class Model(Base):
     run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL", use_alter=True))
     base_id: Mapped[int | None] = mapped_column(ForeignKey("model.id", ondelete="SET NULL"))
     adapter: Mapped[str] = mapped_column(String(40), default="")
+    kind: Mapped[str] = mapped_column(String(20), default="language", server_default="language")
     architecture: Mapped[str] = mapped_column(String(100), default="")
     parameters: Mapped[int | None] = mapped_column(BigInteger)
     context: Mapped[int | None]
@@ -200,9 +202,27 @@ class Recommendation(Base):
     updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
 
+class Sweep(Base):
+    """Runs that differ only in some settings, to see which do best. `fields` holds the values (grid) or
+    ranges (random) of each setting, `config` what all share."""
+
+    __tablename__ = "sweep"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    method: Mapped[str] = mapped_column(String(20))
+    fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    config: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    project_id: Mapped[int | None] = mapped_column(ForeignKey("project.id", ondelete="SET NULL"))
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
 class Run(Base):
     """One training (or serving) of one model. `attempt` is the fencing token: every write of a runner
-    names it, so a runner that was replaced can write nothing. `beat` is its heartbeat, a counter."""
+    names it, so a runner that was replaced can write nothing. `beat` is its heartbeat, a counter.
+
+    `inputs` are further models and datasets by the technique's own names (`{"teacher_model": 3}`), `graders`
+    what its answers are scored by. A model may be given as `run:7`, the result of a run that is not done
+    yet: then `after_id` names that run, and this one waits for it (`studio.lineage`)."""
 
     __tablename__ = "run"
     __table_args__ = (Index("ix_run_state_priority", "state", "priority"),)
@@ -219,8 +239,12 @@ class Run(Base):
     dataset_version_id: Mapped[int | None] = mapped_column(ForeignKey("dataset_version.id"))
     held_out_id: Mapped[int | None] = mapped_column(ForeignKey("dataset_version.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))
+    after_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))
+    sweep_id: Mapped[int | None] = mapped_column(ForeignKey("sweep.id", ondelete="SET NULL"), index=True)
     parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     adapter_parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    inputs: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    graders: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     seed: Mapped[int] = mapped_column(default=42)
     gpus: Mapped[int] = mapped_column(default=1)
     priority: Mapped[int] = mapped_column(default=0)
@@ -244,6 +268,8 @@ class Run(Base):
     latest: Mapped[dict[str, Any]] = mapped_column(default=dict)  # newest value of each metric
     error: Mapped[dict[str, Any]] = mapped_column(default=dict)
     versions: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    choices: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # what we chose, and why
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # what it found out
     note: Mapped[str] = mapped_column(Text, default="")
     created: Mapped[datetime] = mapped_column(default=now)
     started: Mapped[datetime | None]

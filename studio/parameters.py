@@ -19,6 +19,10 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
+class NoParameters(Parameters):
+    """Nothing to set."""
+
+
 def setting(
     default: Any,
     title: str,
@@ -27,10 +31,15 @@ def setting(
     source: str = "",
     basic: bool = False,
     unit: str = "",
+    ours: bool = False,
+    kind: str = "",
     **bounds: Any,
 ) -> Any:
-    """One setting. `basic` ones are shown first; `source` says where the default comes from."""
-    about: dict[str, Any] = {"source": source, "basic": basic, "unit": unit}
+    """One setting. `basic` ones are shown first; `source` says where the default comes from.
+
+    `ours` are for the studio and no argument of the trainer. `kind` says what a text holds that is more than
+    a text: "model" (one of the studio's), "code", "json" or "words" (several lines)."""
+    about: dict[str, Any] = {"source": source, "basic": basic, "unit": unit, "ours": ours, "kind": kind}
     return Field(default, title=title, description=help, json_schema_extra=about, **bounds)
 
 

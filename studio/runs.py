@@ -11,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from studio import adapters, events, parameters, storage, techniques, weights
+from studio import adapters, events, lineage, parameters, storage, techniques
+from studio.adapters import Adapter
 from studio.datasets import library
 from studio.errors import NotFound, Refused, StudioError
+from studio.graders.choice import GraderChoice
 from studio.models import DatasetVersion, Kind, Run, State, Wish, now
 from studio.techniques import Technique
 
@@ -34,8 +36,9 @@ RESUMABLE = {State.PAUSED, State.FAILED, State.CANCELLED}
 class RunConfig(BaseModel):
     """What a person decides about a run: the form, the API and `tunesmith run start` all fill this in.
 
-    `model` is an id, a name, a local folder or a hub id; datasets are a version's id, `name` (its newest
-    version) or `name@2`.
+    `model` is an id, a name, a local folder, a hub id, or `run:7`, what run 7 makes; datasets are a version's
+    id, `name` (its newest version) or `name@2`. `inputs` are what the technique reads besides, by the names
+    it gives them; `graders` score the answers of techniques that learn from a reward.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,18 +50,30 @@ class RunConfig(BaseModel):
     held_out: str | int = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
     adapter_parameters: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, str | int] = Field(default_factory=dict)
+    graders: list[GraderChoice] = Field(default_factory=list)
     seed: int = Field(42, ge=0, le=2**31 - 1)
     gpus: int = Field(1, ge=1, le=1024)
     priority: int = Field(0, ge=-100, le=100)
     project: int | None = None
     recommendation: int | None = None
     parent: int | None = None
+    sweep: int | None = None
 
 
 def missing(config: RunConfig) -> list[str]:
     """What the Start button still waits for, in words that follow “Choose”."""
     wanted = {"a model": config.model, "a dataset": config.dataset, "a technique": config.technique}
-    return [what for what, value in wanted.items() if value in ("", None)]
+    lacking = [what for what, value in wanted.items() if value in ("", None)]
+    if not techniques.has(config.technique):
+        return lacking
+    technique = techniques.get(config.technique)
+    lacking += [
+        f"a {each.title.lower()}"
+        for each in technique.inputs
+        if each.required and config.inputs.get(each.name) in ("", None)
+    ]
+    return lacking + (["a grader"] if technique.graded and not config.graders else [])
 
 
 def launch(session: Session, config: RunConfig, who: str = "") -> Run:
@@ -68,28 +83,34 @@ def launch(session: Session, config: RunConfig, who: str = "") -> Run:
     if lacking := missing(config):
         raise StudioError(f"Choose {' and '.join(lacking)} first.", field=lacking[0].split()[-1])
     technique, adapter = techniques.get(config.technique), adapters.get(config.adapter)
-    model = weights.find(session, config.model)
+    _check_adapter(technique, adapter)
     dataset = library.find_version(session, config.dataset)
     held_out = library.find_version(session, config.held_out) if config.held_out else None
     _check_shape(technique, dataset, technique.shapes, "dataset")
     if held_out:
         _check_shape(technique, held_out, technique.shapes + technique.held_out_shapes, "held_out")
         _check_apart(dataset, held_out)
-    suggested = technique.suggest(adapter.name, model.parameters)
+    reads = lineage.read(session, config, technique)
+    size = reads.model.parameters if reads.model else None
+    suggested = technique.suggest(adapter.name, size)
     settings = parameters.validate(technique.parameters, suggested | config.parameters, technique.title)
     of_adapter = parameters.validate(adapter.parameters, config.adapter_parameters, adapter.title)
     run = Run(
         name=config.name.strip() or _default_name(session, technique, dataset),
         technique=technique.name,
         adapter=adapter.name,
-        model=model,
+        model=reads.model,
         dataset_version=dataset,
         held_out=held_out,
         project_id=config.project,
         recommendation_id=config.recommendation,
         parent_id=config.parent,
+        after_id=reads.after,
+        sweep_id=config.sweep,
         parameters=settings.model_dump(mode="json"),
         adapter_parameters=of_adapter.model_dump(mode="json"),
+        inputs=reads.inputs,
+        graders=[each.model_dump(mode="json") for each in reads.graders],
         seed=config.seed,
         gpus=config.gpus,
         priority=config.priority,
@@ -175,11 +196,13 @@ def config_of(run: Run) -> RunConfig:
         name=f"{run.name} copy"[:200],
         technique=run.technique,
         adapter=run.adapter,
-        model=run.model_id or "",
+        model=run.model_id or run.inputs.get("model", ""),
         dataset=run.dataset_version_id or "",
         held_out=run.held_out_id or "",
         parameters=run.parameters,
         adapter_parameters=run.adapter_parameters,
+        inputs={name: value for name, value in run.inputs.items() if name != "model"},
+        graders=run.graders,
         seed=run.seed,
         gpus=run.gpus,
         priority=run.priority,
@@ -207,6 +230,14 @@ def delete(session: Session, run_id: int, who: str = "") -> list[Path]:
     session.delete(run)
     folder = storage.run_folder(run_id)
     return [folder / "checkpoints", folder / "attempts"]
+
+
+def _check_adapter(technique: Technique, adapter: Adapter) -> None:
+    if not technique.fits_adapter(adapter.name):
+        fitting = " or ".join(each.title for each in adapters.all() if technique.fits_adapter(each.name))
+        raise StudioError(
+            f"{technique.title} does not go with {adapter.title}.", hint=f"Choose {fitting}.", field="adapter"
+        )
 
 
 def _check_shape(technique: Technique, version: DatasetVersion, shapes: tuple[str, ...], field: str) -> None:

@@ -61,14 +61,14 @@ def add(session: Session, source: str, *, name: str = "", note: str = "", licenc
     return model
 
 
-def add_artifact(session: Session, run: Run, folder: Path) -> Model:
+def add_artifact(session: Session, run: Run, folder: Path, *, kind: str = "language") -> Model:
     """Registers what a run made. An adapter remembers the model it sits on."""
     facts = inspect(folder)
     source = storage.relative(folder)
     model = session.scalar(select(Model).where(Model.source == source)) or Model(source=source)
     model.name = model.name or _free_name(session, run.name)
     model.run_id = run.id
-    model.adapter = run.adapter
+    model.adapter, model.kind = run.adapter, kind
     model.base_id = run.model_id
     base = run.model
     for key, value in facts.items():

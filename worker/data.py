@@ -1,60 +1,28 @@
-"""Turns canonical rows into what a trainer reads, and picks the prompts for samples."""
+"""Reads an order's rows, as tables for a trainer and as prompts for samples. What a trainer's columns are
+stands in `worker.columns`."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from datasets import Dataset
 
 from studio.errors import StudioError
+from worker.columns import CONVERTERS, Row, last_words, reference_of
 from worker.order import DataOrder
 
-Row = dict[str, Any]
 
-
-def chat(row: Row) -> Row:
-    kept = {"messages": row["messages"]}
-    return kept | {"tools": row["tools"]} if row.get("tools") else kept
-
-
-def instruction(row: Row) -> Row:
-    return {"prompt": row["prompt"], "completion": row["completion"]}
-
-
-def chosen(row: Row) -> Row:
-    """Supervised training on preference rows learns from the better answer."""
-    return {"prompt": row["prompt"], "completion": row["chosen"]}
-
-
-def referenced(row: Row) -> Row:
-    """A prompt whose reference answer is known measures what a supervised model should say."""
-    if isinstance(row["prompt"], str):
-        return {"prompt": row["prompt"], "completion": _reference(row)}
-    return {"prompt": row["prompt"], "completion": [{"role": "assistant", "content": _reference(row)}]}
-
-
-# (technique, shape of the rows) → what that technique's trainer reads.
-COLUMNS: dict[tuple[str, str], Callable[[Row], Row]] = {
-    ("sft", "chat"): chat,
-    ("sft", "instruction"): instruction,
-    ("sft", "preference"): chosen,
-    ("sft", "prompt"): referenced,
-}
-
-
-def load(
-    order: DataOrder, technique: str, *, most: int | None = None, like: Dataset | None = None
-) -> Dataset:
-    """All rows (or `most` of them, spread evenly) in the columns the technique's trainer expects; held-out
+def load(order: DataOrder, reads: str, *, most: int | None = None, like: Dataset | None = None) -> Dataset:
+    """All rows (or `most` of them, spread evenly) in the columns of a trainer that reads `reads`; held-out
     rows in those of the training rows.
 
     The studio checked the rows when they came in. Raises StudioError when there are none."""
-    column = COLUMNS[technique, order.shape]
-    found = [column(row) for row in rows(order, most)]
+    convert = CONVERTERS[reads, order.shape]
+    found = [made for row in rows(order, most) for made in convert(row)]
     if not found:
         raise StudioError(f"“{order.title}” is empty.", hint="Choose a dataset with rows.", field="dataset")
-    if like is not None:
+    if like is not None and reads == "answers":
         found = [_in_form_of(row, like.column_names, order.title) for row in found]
     return Dataset.from_list(found)
 
@@ -90,11 +58,12 @@ def rows(order: DataOrder, most: int | None = None) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A question for samples: `messages` or a plain `text`, and the answer that is wanted."""
+    """A question for samples: `messages` or a plain `text`, the answer that is wanted, and its row."""
 
     messages: list[Row] | None
     text: str
     reference: str
+    row: Row = field(default_factory=dict)
 
 
 def prompts(order: DataOrder, count: int) -> list[Prompt]:
@@ -103,24 +72,19 @@ def prompts(order: DataOrder, count: int) -> list[Prompt]:
 
 
 def prompt_of(row: Row, shape: str) -> Prompt:
+    """Raises StudioError for a shape that asks nothing."""
     if shape == "chat":
         messages = row["messages"]
         last = max((i for i, m in enumerate(messages) if m["role"] == "assistant"), default=len(messages))
         wanted = messages[last]["content"] if last < len(messages) else ""
-        return Prompt(messages[:last], _last_words(messages[:last]), wanted or "")
+        return Prompt(messages[:last], last_words(messages[:last]), wanted or "", row)
+    if shape == "text":  # running text has no question: the model goes on from its beginning
+        words = row["text"].split(" ")
+        return Prompt(None, " ".join(words[: max(1, len(words) // 3)]), "", row)
+    if "prompt" not in row:
+        raise StudioError(f"Rows of the shape “{shape}” ask nothing.", hint="Choose rows with prompts.")
     prompt: Any = row["prompt"]
-    answer: Any = _reference(row) if shape == "prompt" else row.get("completion", row.get("chosen", ""))
+    answer: Any = reference_of(row) if shape == "prompt" else row.get("completion", row.get("chosen", ""))
     if isinstance(prompt, str):
-        return Prompt(None, prompt, answer if isinstance(answer, str) else _last_words(answer))
-    return Prompt(prompt, _last_words(prompt), answer if isinstance(answer, str) else _last_words(answer))
-
-
-def _reference(row: Row) -> str:
-    """The wanted answer as text; one given as a JSON value is written as JSON."""
-    wanted = row.get("reference_answer", "")
-    return wanted if isinstance(wanted, str) else orjson.dumps(wanted).decode()
-
-
-def _last_words(messages: list[Row]) -> str:
-    content = messages[-1].get("content") if messages else ""
-    return content if isinstance(content, str) else orjson.dumps(content).decode()
+        return Prompt(None, prompt, last_words(answer), row)
+    return Prompt(prompt, last_words(prompt), last_words(answer), row)

@@ -5,9 +5,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from studio import adapters, attempts, settings, storage, techniques, weights
+from studio.adapters import Adapter
 from studio.datasets import library
+from studio.graders.choice import GraderChoice, models_named
 from studio.models import DatasetVersion, Kind, Model, Run
-from worker.order import DataOrder, ModelOrder, Order
+from studio.techniques import Technique
+from worker.order import DataOrder, GraderOrder, ModelOrder, Order
 
 
 def order_for(session: Session, run: Run, devices: list[str]) -> Order:
@@ -27,14 +30,51 @@ def order_for(session: Session, run: Run, devices: list[str]) -> Order:
         seed=run.seed,
         trust_remote_code=known.trust_remote_code,
     )
-    if run.kind == Kind.TRAIN:
-        technique, adapter = techniques.get(run.technique), adapters.get(run.adapter)
-        order.technique, order.trainer, order.config = technique.name, technique.trainer, technique.config
+    if run.kind != Kind.SERVE:
         order.parameters, order.adapter_parameters = run.parameters, run.adapter_parameters
-        order.peft = adapter.peft
-        order.data = _data(run.dataset_version)
-        order.held_out = _data(run.held_out)
+        order.data, order.held_out = _data(run.dataset_version), _data(run.held_out)
+        order.graders = [_grader(session, GraderChoice.model_validate(each)) for each in run.graders]
+    if run.kind == Kind.TRAIN:
+        fill(order, techniques.get(run.technique), adapters.get(run.adapter))
+        _add_inputs(session, order, techniques.get(run.technique), run.inputs)
     return order
+
+
+def fill(order: Order, technique: Technique, adapter: Adapter) -> None:
+    """What technique and adapter say of an order that has its parameters and its data already."""
+    assert order.data is not None
+    order.technique, order.trainer, order.config = technique.name, technique.trainer, technique.config
+    order.arguments = technique.trainer_arguments(order.parameters, order.data.shape)
+    if order.graders:
+        order.arguments["reward_weights"] = [part.weight for part in order.graders]
+    order.reads, order.makes, order.keeps_reference = technique.reads, technique.model, technique.reference
+    order.best_by = technique.best_by
+    order.adapter, order.peft = adapter.name, adapter.peft
+
+
+def _add_inputs(session: Session, order: Order, technique: Technique, given: dict[str, Any]) -> None:
+    for wanted in technique.inputs:
+        if not (reference := given.get(wanted.name)):
+            continue
+        if wanted.kind == "model":
+            order.input_models[wanted.name] = model_order(session, weights.find(session, reference))
+        else:
+            found = _data(library.find_version(session, reference))
+            assert found is not None
+            order.input_data[wanted.name] = found
+
+
+def _grader(session: Session, choice: GraderChoice) -> GraderOrder:
+    return GraderOrder(
+        name=choice.name,
+        grader=choice.grader,
+        weight=choice.weight,
+        parameters=choice.parameters,
+        models={
+            field: model_order(session, weights.find(session, reference))
+            for field, reference in models_named(choice).items()
+        },
+    )
 
 
 def model_order(session: Session, model: Model) -> ModelOrder:

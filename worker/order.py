@@ -25,7 +25,20 @@ class DataOrder(BaseModel):
     title: str
 
 
+class GraderOrder(BaseModel):
+    """One part of the reward: a grader, its settings, and the models these name, by setting."""
+
+    name: str
+    grader: str
+    weight: float = 1.0
+    parameters: dict[str, Any] = {}
+    models: dict[str, ModelOrder] = {}
+
+
 class Order(BaseModel):
+    """`arguments` are the trainer's, worked out from `parameters`; of those the trainer's process itself only
+    reads the ones that are the studio's own (`sample_prompts`, `keep_best`, …)."""
+
     run_id: int
     attempt: int
     kind: str
@@ -41,6 +54,15 @@ class Order(BaseModel):
     trainer: str = ""
     config: str = ""
     parameters: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
+    reads: str = "answers"
+    makes: str = "language"
+    keeps_reference: bool = False
+    best_by: tuple[str, str] = ("eval_loss", "lower")
+    input_models: dict[str, ModelOrder] = {}
+    input_data: dict[str, DataOrder] = {}
+    graders: list[GraderOrder] = []
+    adapter: str = ""
     peft: str = ""
     adapter_parameters: dict[str, Any] = {}
     seed: int = 42

@@ -30,15 +30,21 @@ STANDBY_AFTER = 5.0  # seconds after a claim: the next trainer's imports must no
 def devices() -> list[dict[str, Any]]:
     """What this machine can lend: its GPUs, or, without one, its CPU slots. Asked of nvidia-smi, so that no
     CUDA context is made here. On a CPU, chat has a slot of its own and need not wait for a training."""
-    kinds = [Kind.TRAIN.value, Kind.SERVE.value]
+    work = [Kind.TRAIN.value, Kind.LAB.value]
     gpus = _gpus()
     if gpus:
         return [
-            {"name": f"gpu:{g['uuid']}", "title": g["title"], "gb": g["gb"], "kinds": kinds} for g in gpus
+            {
+                "name": f"gpu:{g['uuid']}",
+                "title": g["title"],
+                "gb": g["gb"],
+                "kinds": [*work, Kind.SERVE.value],
+            }
+            for g in gpus
         ]
     memory = round(psutil.virtual_memory().total / 2**30)
     slots = [
-        {"name": f"cpu:{n}", "title": "CPU", "gb": memory, "kinds": [Kind.TRAIN.value]}
+        {"name": f"cpu:{n}", "title": "CPU", "gb": memory, "kinds": work}
         for n in range(settings.get().cpu_slots)
     ]
     return [*slots, {"name": "chat:0", "title": "CPU, for chat", "gb": memory, "kinds": [Kind.SERVE.value]}]

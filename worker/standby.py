@@ -8,6 +8,7 @@ import os
 
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # asking for a GPU must not create a context
 
+import importlib
 import json
 import signal
 import sys
@@ -31,13 +32,7 @@ def wait() -> int:
     os.dup2(log, 1)
     os.dup2(log, 2)
     threading.Thread(target=_die_with_runner, daemon=True).start()
-    if order.kind == "serve":
-        from worker import serve
-
-        return serve.carry_out(order)
-    from worker import train
-
-    return train.carry_out(order)
+    return int(importlib.import_module(f"worker.{order.kind}").carry_out(order))
 
 
 def warm() -> None:

@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from transformers import set_seed
 
-from studio import graders
 from studio.exits import Exit
-from worker import data, failures, generate, ingredients, model, telemetry
+from worker import data, failures, ingredients, model, samples, telemetry
 from worker.order import Order
 
 TINY = 20_000_000  # parameters; below this a second thread costs more than it brings
@@ -40,85 +39,75 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     assert order.data is not None
     spool.say("versions", data=_versions())
     spool.say("activity", text="Reading the data")
-    rows = data.load(order.data, order.technique)
+    rows = data.load(order.data, order.reads)
     held_out = None
     if order.held_out:
         most = order.parameters["eval_rows"]
-        held_out = data.load(order.held_out, order.technique, most=most, like=rows)
-    prompts = data.prompts(order.held_out or order.data, order.parameters["sample_prompts"])
+        held_out = data.load(order.held_out, order.reads, most=most, like=rows)
     watcher.leave_if_asked()
 
     spool.say("activity", text="Loading the model")
     set_seed(order.seed)
-    base, tokenizer = model.load(
-        order.models[0], trust_remote_code=order.trust_remote_code, bf16=ingredients.uses_bf16(order)
-    )
+    base, tokenizer = _load(order)
     _set_threads(order, base)
     watcher.leave_if_asked()
 
     spool.say("activity", text="Preparing the rows")
     trainer = ingredients.resolve(order.trainer)(
         model=base,
-        args=ingredients.arguments(order, chat="messages" in rows.column_names),
+        args=ingredients.arguments(order),
         train_dataset=rows,
         eval_dataset=held_out,
         processing_class=tokenizer,
-        peft_config=ingredients.peft_config(order),
-        callbacks=[watcher],
+        callbacks=[watcher, *ingredients.callbacks(order)],
+        **ingredients.extras(order, tokenizer),
     )
     watcher.trainer = trainer
+    sampler = samples.Sampler(order, spool, trainer, tokenizer)
+    trainer.add_callback(sampler)
     checkpoint = telemetry.newest_checkpoint(order.checkpoints)
     spool.say("resume", step=checkpoint[1]["step"] if checkpoint else 0)
     if checkpoint:
         watcher.remember(checkpoint[1])
     else:
-        _sample(order, spool, trainer, tokenizer, prompts, step=0)
+        sampler.take(step=0)
     watcher.leave_if_asked()
 
     spool.say("activity", text="Training")
     trainer.train(resume_from_checkpoint=str(checkpoint[0]) if checkpoint else None)
     if watcher.asked_to_stop and trainer.state.global_step < trainer.state.max_steps:
         return Exit.INTERRUPTED
-    if not torch.isfinite(next(p for p in trainer.model.parameters() if p.requires_grad)).all():
+    if not all(torch.isfinite(weight).all() for weight in _first_trained(trainer.model)):
         raise failures.Diverged("The weights are no longer numbers: the training diverged.")
 
-    _sample(order, spool, trainer, tokenizer, prompts, step=trainer.state.global_step)
+    sampler.take(step=trainer.state.global_step)
     spool.say("activity", text="Saving the model")
     trainer.save_model(str(order.result))
     tokenizer.save_pretrained(str(order.result))
     (order.result / "training_args.bin").unlink(missing_ok=True)  # a pickle; run.json says it all
-    spool.say("artifact", folder=str(order.result.relative_to(order.data_folder)))
+    if report := getattr(trainer, "report", None):
+        spool.say("report", data=report)
+    spool.say("artifact", folder=str(order.result.relative_to(order.data_folder)), makes=order.makes)
     return Exit.DONE
 
 
-def _sample(
-    order: Order,
-    spool: telemetry.Spool,
-    trainer: Any,
-    tokenizer: Any,
-    prompts: list[data.Prompt],
-    *,
-    step: int,
-) -> None:
-    """Lets the model answer the sample prompts, so that a person sees what changed."""
-    if not prompts:
-        return
-    spool.say("activity", text="Answering the sample prompts")
-    unwrapped = trainer.accelerator.unwrap_model(trainer.model)
-    answers = generate.answers(
-        unwrapped, tokenizer, prompts, max_new_tokens=order.parameters["sample_tokens"]
-    )
-    score = graders.get("exact_match").score
-    for number, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-        spool.say(
-            "sample",
-            step=step,
-            number=number,
-            prompt=prompt.text,
-            answer=answer,
-            reference=prompt.reference,
-            scores={"exact_match": score(answer, prompt.reference)} if prompt.reference else {},
-        )
+def _load(order: Order) -> tuple[Any, Any]:
+    """The model to start from, and its tokenizer. Where the trainer will read it again as its reference, an
+    adapter on a base is written as whole weights first."""
+    how: dict[str, Any] = {
+        "kind": order.makes,
+        "trust_remote_code": order.trust_remote_code,
+        "bf16": ingredients.uses_bf16(order),
+    }
+    start = order.models[0]
+    if order.keeps_reference and not order.peft:
+        start = model.whole(start, order.folder / "start", **how)
+    return model.load(start, **how, **ingredients.loading(order))
+
+
+def _first_trained(trained: Any) -> list[Any]:
+    """The first weights that training moved; none where it moved none of the model's own."""
+    return [weight for weight in trained.parameters() if weight.requires_grad][:1]
 
 
 def _set_threads(order: Order, loaded: Any) -> None:

@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 import corpus  # noqa: E402  (needs the two folders above)
 
 from benchmarks import sft_sample  # noqa: E402
-from studio.graders.exact_match import score  # noqa: E402
+from studio import graders  # noqa: E402
 
 SEED = 1000  # not the seed of the pretraining text
 PROMPTS = 100
@@ -67,7 +67,7 @@ def measure_samples(model, tokenizer) -> dict[str, float]:
             top_k=0,
         )
         pairs = zip(answers, [row["reference_answer"] for row in rows for _ in range(SAMPLES)], strict=True)
-        scores[name] = sum(score(a, r) for a, r in pairs) / len(answers)
+        scores[name] = sum(graders.score("exact_match", a, r) for a, r in pairs) / len(answers)
     return scores
 
 

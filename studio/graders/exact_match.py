@@ -4,17 +4,18 @@ and the order of keys do not count."""
 import json
 from typing import Any
 
-from studio.graders.base import Grader
+from studio.graders.base import Case, Grader
+from studio.parameters import NoParameters
 
 
-def score(answer: str, reference: str) -> float:
+def score(case: Case, _parameters: NoParameters) -> float:
     """1 when the answer equals the reference, else 0. White space at both ends does not count; in JSON 2.0
     equals 2, but `true` is no number."""
-    expected = _value(reference)
-    given = _value(answer)
+    expected = _value(case.reference) if isinstance(case.reference, str) else case.reference
     if isinstance(expected, dict | list):
+        given = _value(case.answer)
         return float(given == expected and _kinds(given) == _kinds(expected))
-    return float(answer.strip() == reference.strip())
+    return float(case.answer.strip() == str(case.reference).strip())
 
 
 def _value(text: str) -> Any:
@@ -37,6 +38,6 @@ GRADER = Grader(
     name="exact_match",
     title="Exact match",
     help="The answer equals the reference. JSON is compared by value.",
-    score=score,
+    each=score,
     order=10,
 )

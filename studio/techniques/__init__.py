@@ -3,11 +3,20 @@
 import sys
 
 from studio.registry import Registry
-from studio.techniques.base import MetricInfo, Technique, TrainingParameters
+from studio.techniques.base import Input, MetricInfo, RowParameters, Technique, TrainingParameters
 
 _registry: Registry[Technique] = Registry(sys.modules[__name__], "TECHNIQUE", "technique")
 all = _registry.all
 get = _registry.get
 has = _registry.__contains__
 
-__all__ = ["MetricInfo", "Technique", "TrainingParameters", "all", "get", "has"]
+__all__ = [
+    "Input",
+    "MetricInfo",
+    "RowParameters",
+    "Technique",
+    "TrainingParameters",
+    "all",
+    "get",
+    "has",
+]

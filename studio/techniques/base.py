@@ -4,7 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from studio.parameters import Parameters, setting
+from pydantic import field_validator
+
+from studio.parameters import Parameters, about, setting
+
+Switch = Literal["auto", "on", "off"]
 
 
 class TrainingParameters(Parameters):
@@ -37,16 +41,6 @@ class TrainingParameters(Parameters):
         ge=1,
         le=4096,
     )
-    max_length: int = setting(
-        1024,
-        "Longest row",
-        "Rows longer than this lose their end.",
-        unit="tokens",
-        source="TRL SFTConfig default",
-        basic=True,
-        ge=16,
-        le=1_000_000,
-    )
     max_steps: int = setting(
         -1,
         "Maximum of steps",
@@ -73,6 +67,7 @@ class TrainingParameters(Parameters):
         "Warm-up",
         "Share of the steps in which the learning rate rises from zero.",
         source="QLoRA, arXiv 2305.14314, table 9",
+        ours=True,
         ge=0,
         le=1,
     )
@@ -100,30 +95,91 @@ class TrainingParameters(Parameters):
         unit="steps",
         ge=1,
     )
+    save_total_limit: int = setting(2, "Checkpoints kept", "Older ones are removed.", ge=1, le=100)
+    keep_best: bool = setting(
+        False,
+        "Keep the best",
+        "The result is the checkpoint that did best on the held-out data, not the last one. Checkpoints are "
+        "then made at each evaluation.",
+        ours=True,
+    )
+    early_stopping: int = setting(
+        0,
+        "Stop early after",
+        "Evaluations without an improvement after which training ends. 0: never. Keeps the best.",
+        unit="evaluations",
+        ours=True,
+        ge=0,
+        le=1000,
+    )
     eval_rows: int = setting(
         200,
         "Held-out rows looked at",
         "Rows of the held-out data measured during training; more is steadier and slower.",
         unit="rows",
+        ours=True,
         ge=1,
         le=1_000_000,
     )
-    save_total_limit: int = setting(2, "Checkpoints kept", "Older ones are removed.", ge=1, le=100)
     sample_prompts: int = setting(
         6,
         "Sample prompts",
         "Prompts answered before and after training, from the held-out data if there is some. 0: none.",
+        ours=True,
         ge=0,
         le=64,
     )
-    sample_tokens: int = setting(128, "Sample length", "Longest sample.", unit="tokens", ge=1, le=4096)
-    activation_checkpointing: bool = setting(
-        False,
-        "Activation checkpointing",
-        "Recomputes activations instead of storing them: less memory, slower.",
+    sample_tokens: int = setting(
+        128, "Sample length", "Longest sample.", unit="tokens", ours=True, ge=1, le=4096
     )
-    bf16: Literal["auto", "on", "off"] = setting(
-        "auto", "bfloat16", "Half-precision training. Auto: on where the GPU has it, off on a CPU."
+    sample_steps: int = setting(
+        0,
+        "Sample every",
+        "Steps between samples during training. 0: only before and after.",
+        unit="steps",
+        ours=True,
+        ge=0,
+        le=1_000_000,
+    )
+    activation_checkpointing: Switch = setting(
+        "auto",
+        "Activation checkpointing",
+        "Recomputes activations instead of storing them: less memory, slower. Auto: on where the estimate "
+        "says that it would not fit otherwise.",
+        ours=True,
+    )
+    bf16: Switch = setting(
+        "auto",
+        "bfloat16",
+        "Half-precision training. Auto: on where the GPU has it, off on a CPU.",
+        ours=True,
+    )
+    torch_compile: Switch = setting(
+        "auto", "Compile", "Lets torch compile the model. Auto: on a GPU, for runs long enough.", ours=True
+    )
+    liger: Switch = setting(
+        "auto", "Liger kernels", "Fused GPU kernels: less memory. Auto: on where installed.", ours=True
+    )
+
+    @field_validator("activation_checkpointing", mode="before")
+    @classmethod
+    def _once_a_boolean(cls, value: Any) -> Any:
+        """Runs of earlier versions stored true or false."""
+        return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+class RowParameters(TrainingParameters):
+    """Settings of techniques that read whole rows, so that a row has a longest length."""
+
+    max_length: int = setting(
+        1024,
+        "Longest row",
+        "Rows longer than this lose their end.",
+        unit="tokens",
+        source="TRL SFTConfig default",
+        basic=True,
+        ge=16,
+        le=1_000_000,
     )
 
 
@@ -160,8 +216,31 @@ def common_metrics() -> list[MetricInfo]:
 
 
 @dataclass(frozen=True)
+class Input:
+    """Something a technique reads besides its model and its dataset. `name` is also the argument under which
+    the trainer gets it: `teacher_model`, `replay_dataset`."""
+
+    name: str
+    title: str
+    help: str
+    kind: Literal["model", "dataset"]
+    shapes: tuple[str, ...] = ()
+    required: bool = True
+
+
+ModelKind = Literal["language", "reward", "embedding", "classifier"]
+
+# What a trainer's rows look like; `worker.columns` makes them from each shape.
+Reads = Literal["answers", "pairs", "labelled", "rated", "prompts", "text", "passages", "classes"]
+
+
+@dataclass(frozen=True)
 class Technique:
-    """One way to tune a model. `trainer` is resolved only by the worker (`"trl:SFTTrainer"`)."""
+    """One way to tune a model. `trainer` and `config` are resolved only by the worker (`"trl:SFTTrainer"`).
+
+    `fixed` are the trainer's arguments that make it this technique; `graded` ones learn from a reward that
+    the run's graders give; `reference` ones measure against the model they started from, which the trainer
+    reads again from its folder."""
 
     name: str
     title: str
@@ -173,9 +252,32 @@ class Technique:
     config: str
     parameters: type[TrainingParameters]
     handbook: str
+    reads: Reads = "answers"
     metrics: list[MetricInfo] = field(default_factory=common_metrics)
     held_out_shapes: tuple[str, ...] = ()  # further shapes that can measure but not teach
-    needs: tuple[str, ...] = ()
+    full_name: str = ""
+    aliases: tuple[str, ...] = ()
+    paper: str = ""
+    inputs: tuple[Input, ...] = ()
+    graded: bool = False
+    fixed: dict[str, Any] = field(default_factory=dict)
+    arguments: Callable[[dict[str, Any], str], dict[str, Any]] = lambda given, shape: {}
+    """(validated settings, shape of the rows) → further arguments of the trainer; they win."""
+    model: ModelKind = "language"
+    reference: bool = False
+    adapters: tuple[str, ...] = ()  # the only ones that fit; empty: all
+    best_by: tuple[str, Literal["lower", "higher"]] = ("eval_loss", "lower")
     order: int = 100
     suggest: Callable[[str, int | None], dict[str, Any]] = lambda adapter, size: {}
     """(adapter name, model parameters) → the settings that differ from the class's defaults."""
+
+    def trainer_arguments(self, given: dict[str, Any], shape: str) -> dict[str, Any]:
+        """The arguments of `config` that follow from validated settings. Where the run's folder is, its seed
+        and what the machine can do are the worker's to add."""
+        fields = self.parameters.model_fields
+        kept = {name: value for name, value in given.items() if not about(fields[name]).get("ours")}
+        warmup = {"warmup_steps": given["warmup_ratio"]}  # below 1 it is a share (transformers 5)
+        return kept | warmup | self.fixed | self.arguments(given, shape)
+
+    def fits_adapter(self, name: str) -> bool:
+        return name in self.adapters if self.adapters else name != "frozen"

@@ -21,15 +21,16 @@ Very small models, such as the built-in starter, need a far higher rate than lar
 from typing import Any, Literal
 
 from studio.parameters import setting
-from studio.techniques.base import MetricInfo, Technique, TrainingParameters, common_metrics
+from studio.techniques.base import MetricInfo, RowParameters, Technique, common_metrics
 
 
-class SFTParameters(TrainingParameters):
+class SFTParameters(RowParameters):
     loss_on: Literal["answers", "everything"] = setting(
         "answers",
         "Learn from",
         "“answers”: only the assistant's words count in the loss. “everything”: the prompt too.",
         source="Answers alone is what instruction tuning measures at use",
+        ours=True,
     )
     packing: bool = setting(
         False,
@@ -45,6 +46,16 @@ class SFTParameters(TrainingParameters):
         ge=0,
         le=50,
     )
+
+
+def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:
+    """Whole conversations are masked by the template, prompt and completion by where one ends."""
+    only_answers, is_chat = given["loss_on"] == "answers", shape == "chat"
+    return {
+        "assistant_only_loss": only_answers and is_chat,
+        "completion_only_loss": None if is_chat else only_answers,
+        "neftune_noise_alpha": given["neftune_noise_alpha"] or None,
+    }
 
 
 def suggest(adapter: str, size: int | None) -> dict[str, Any]:
@@ -69,6 +80,7 @@ TECHNIQUE = Technique(
     parameters=SFTParameters,
     handbook=__doc__,
     order=10,
+    arguments=arguments,
     suggest=suggest,
     metrics=[
         *common_metrics(),

@@ -58,4 +58,4 @@ def test_an_unknown_member_is_refused_with_the_known_ones() -> None:
 def test_exact_match_compares_json_by_value_and_text_by_letter(
     answer: str, reference: str, score: float
 ) -> None:
-    assert graders.get("exact_match").score(answer, reference) == score
+    assert graders.score("exact_match", answer, reference) == score

@@ -8,6 +8,7 @@ import pytest
 
 from studio.errors import StudioError
 from worker import data
+from worker.columns import CONVERTERS
 from worker.order import DataOrder
 
 USER, ASSISTANT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
@@ -34,22 +35,22 @@ def order(folder: Path, shape: str, rows: list[dict[str, Any]]) -> DataOrder:
 def test_a_shape_becomes_the_columns_sft_reads(
     tmp_path: Path, shape: str, row: dict[str, Any], columns: set[str]
 ) -> None:
-    loaded = data.load(order(tmp_path, shape, [row]), "sft")
+    loaded = data.load(order(tmp_path, shape, [row]), "answers")
     assert set(loaded.column_names) == columns
 
 
 def test_held_out_prompts_take_the_form_of_the_training_rows(tmp_path: Path) -> None:
-    train = data.load(order(tmp_path, "chat", [{"messages": [USER, ASSISTANT]}]), "sft")
+    train = data.load(order(tmp_path, "chat", [{"messages": [USER, ASSISTANT]}]), "answers")
     held_out = order(tmp_path, "prompt", [{"prompt": [USER], "reference_answer": {"dose": 1}}])
-    rows = data.load(held_out, "sft", like=train)
+    rows = data.load(held_out, "answers", like=train)
     assert rows[0]["messages"][-1] == {"role": "assistant", "content": '{"dose":1}'}
 
 
 def test_held_out_rows_of_another_form_are_refused_in_words(tmp_path: Path) -> None:
-    train = data.load(order(tmp_path, "chat", [{"messages": [USER, ASSISTANT]}]), "sft")
+    train = data.load(order(tmp_path, "chat", [{"messages": [USER, ASSISTANT]}]), "answers")
     plain = order(tmp_path, "instruction", [{"prompt": "q", "completion": "a"}])
     with pytest.raises(StudioError, match="another form"):
-        data.load(plain, "sft", like=train)
+        data.load(plain, "answers", like=train)
 
 
 def test_a_part_of_the_rows_is_spread_over_the_whole_file(tmp_path: Path) -> None:
@@ -82,4 +83,15 @@ def test_every_shape_a_technique_reads_has_its_columns() -> None:
 
     for technique in techniques.all():
         for shape in technique.shapes + technique.held_out_shapes:
-            assert (technique.name, shape) in data.COLUMNS
+            assert (technique.reads, shape) in CONVERTERS
+
+
+def test_a_pair_is_two_thumbs_and_a_talk_ends_where_its_reference_begins(tmp_path: Path) -> None:
+    pair = {"prompt": [USER], "chosen": [ASSISTANT], "rejected": [{"role": "assistant", "content": "b"}]}
+    thumbs = data.load(order(tmp_path, "preference", [pair]), "labelled")
+    assert [(row["completion"][0]["content"], row["label"]) for row in thumbs] == [("a", True), ("b", False)]
+    asked = data.load(
+        order(tmp_path, "chat", [{"messages": [USER, ASSISTANT]}, {"messages": [USER]}]), "prompts"
+    )
+    assert len(asked) == 1
+    assert orjson.loads(asked[0]["row"])["reference_answer"] == "a"

@@ -1,0 +1,157 @@
+"""What a run reads, and which run made it. A model may be `run:7`, the result of run 7; where that run is not
+done yet, the new one waits for it. Moves no state (`studio.runs`)."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from studio import weights
+from studio.datasets import library
+from studio.errors import NotFound, Refused, StudioError
+from studio.graders.choice import GraderChoice, checked, models_named
+from studio.models import Model, Run, State
+from studio.techniques import Input, Technique
+
+if TYPE_CHECKING:
+    from studio.runs import RunConfig
+
+OF_RUN = re.compile(r"run:(\d+)")
+HOPELESS = {State.FAILED, State.CANCELLED}
+
+
+@dataclass
+class Reads:
+    """The models and data of a configuration, found. `after` is the run whose result is waited for; what it
+    will make stays `run:7` in `inputs` and `graders` until then (`settle`)."""
+
+    model: Model | None = None
+    after: int | None = None
+    inputs: dict[str, Any] = field(default_factory=dict)
+    graders: list[GraderChoice] = field(default_factory=list)
+
+
+def read(session: Session, config: "RunConfig", technique: Technique) -> Reads:
+    """Finds everything `config` names. Raises StudioError naming the field."""
+    found = Reads()
+    model = _model(session, config.model, found, "model")
+    if isinstance(model, Model):
+        _check_kind(model, {"language"} | ({technique.model} if technique.model != "classifier" else set()))
+        found.model = model
+    else:
+        found.inputs["model"] = model
+    for wanted in technique.inputs:
+        reference = config.inputs.get(wanted.name, "")
+        if reference not in ("", None):
+            found.inputs[wanted.name] = _input(session, wanted, reference, found)
+    _check_names(technique, config.inputs)
+    for choice in checked(config.graders):
+        named = models_named(choice)
+        ids = {name: _id(_model(session, reference, found, "graders")) for name, reference in named.items()}
+        found.graders.append(_settled(choice, ids))
+    return found
+
+
+def settle(session: Session, run: Run) -> None:
+    """The run that was waited for is done: its result takes the place of every `run:7`."""
+
+    def made(reference: Any) -> Any:
+        match = OF_RUN.fullmatch(str(reference))
+        return result_of(session, int(match[1])).id if match else reference
+
+    inputs = {name: made(reference) for name, reference in run.inputs.items()}
+    if model_id := inputs.pop("model", None):
+        run.model_id = model_id
+    run.inputs = inputs
+    choices = [GraderChoice.model_validate(each) for each in run.graders]
+    run.graders = [
+        _settled(choice, {name: made(ref) for name, ref in models_named(choice).items()}).model_dump()
+        for choice in choices
+    ]
+
+
+def result_of(session: Session, run_id: int) -> Model:
+    """The model a run made: the newest, should there be several. Raises NotFound."""
+    found = session.scalar(select(Model).where(Model.run_id == run_id).order_by(Model.id.desc()).limit(1))
+    if found is None:
+        raise NotFound(f"Run {run_id} has made no model.", hint="Choose another model.", field="model")
+    return found
+
+
+def ancestors(session: Session, run: Run) -> Iterator[Run]:
+    """The runs whose results this one goes on from, the nearest first."""
+    seen = {run.id}
+    while True:
+        origin = run.model.run_id if run.model else run.after_id
+        earlier = session.get(Run, origin) if origin else None
+        if earlier is None or earlier.id in seen:
+            return
+        seen.add(earlier.id)
+        yield earlier
+        run = earlier
+
+
+def _model(session: Session, reference: str | int, found: Reads, place: str) -> Model | str:
+    """The model, or `run:7` where run 7 has not made it yet."""
+    match = OF_RUN.fullmatch(str(reference).strip())
+    if match is None:
+        return weights.find(session, reference)
+    run = session.get(Run, int(match[1]))
+    if run is None:
+        raise NotFound(f"There is no run {match[1]}.", hint="The Runs page lists them.", field=place)
+    if run.state == State.SUCCEEDED:
+        return result_of(session, run.id)
+    if run.state in HOPELESS:
+        raise Refused(
+            f"“{run.name}” is {run.state}: it will make no model.",
+            hint="Resume it, or choose another model.",
+            field=place,
+        )
+    if found.after not in (None, run.id):
+        raise StudioError("A run can wait for one other run only.", hint="Let one of them end first.")
+    found.after = run.id
+    return f"run:{run.id}"
+
+
+def _input(session: Session, wanted: Input, reference: str | int, found: Reads) -> Any:
+    if wanted.kind == "model":
+        return _id(_model(session, reference, found, wanted.name))
+    version = library.find_version(session, reference)
+    if wanted.shapes and version.shape not in wanted.shapes:
+        raise StudioError(
+            f"{wanted.title} cannot be “{version.title}”: its rows are {version.shape}.",
+            hint=f"It needs {' or '.join(wanted.shapes)} rows.",
+            field=wanted.name,
+        )
+    return version.id
+
+
+def _id(model: Model | str) -> int | str:
+    return model if isinstance(model, str) else model.id
+
+
+def _check_kind(model: Model, fitting: set[str]) -> None:
+    if model.kind not in fitting:
+        raise StudioError(
+            f"“{model.name}” is a {model.kind} model: it cannot be the start of this technique.",
+            hint="Choose a language model.",
+            field="model",
+        )
+
+
+def _check_names(technique: Technique, given: dict[str, Any]) -> None:
+    known = [each.name for each in technique.inputs]
+    if unknown := next((name for name in given if name not in known), None):
+        raise StudioError(
+            f"{technique.title} reads no “{unknown}”.",
+            hint=f"It reads {', '.join(known)}." if known else "It reads nothing besides model and dataset.",
+            field=unknown,
+        )
+
+
+def _settled(choice: GraderChoice, models: dict[str, Any]) -> GraderChoice:
+    texts = {name: str(model) for name, model in models.items()}
+    return choice.model_copy(update={"parameters": choice.parameters | texts})

@@ -1,0 +1,119 @@
+"""Turns rows of each shape into what a kind of trainer reads. A technique says what its trainer reads
+(`Technique.reads`); which shapes can give it stands here. Reads no files (`worker.data`)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+Row = dict[str, Any]
+
+
+def chat(row: Row) -> list[Row]:
+    kept = {"messages": row["messages"]}
+    return [kept | {"tools": row["tools"]} if row.get("tools") else kept]
+
+
+def instruction(row: Row) -> list[Row]:
+    kept = {"prompt": row["prompt"], "completion": row["completion"]}
+    return [kept | {"tools": row["tools"]} if row.get("tools") else kept]
+
+
+def chosen(row: Row) -> list[Row]:
+    """Supervised training on preference rows learns from the better answer."""
+    return instruction(row | {"completion": row["chosen"]})
+
+
+def referenced(row: Row) -> list[Row]:
+    """A prompt whose reference answer is known measures what a supervised model should say."""
+    return [{"prompt": row["prompt"], "completion": like_prompt(row["prompt"], reference_of(row))}]
+
+
+def pair(row: Row) -> list[Row]:
+    kept = {"prompt": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"]}
+    return [kept | {"tools": row["tools"]} if row.get("tools") else kept]
+
+
+def labelled(row: Row) -> list[Row]:
+    return [{"prompt": row["prompt"], "completion": row["completion"], "label": bool(row["label"])}]
+
+
+def unpaired(row: Row) -> list[Row]:
+    """A pair is two thumbs: up for the chosen answer, down for the rejected one."""
+    answers = ((row["chosen"], True), (row["rejected"], False))
+    return [{"prompt": row["prompt"], "completion": answer, "label": label} for answer, label in answers]
+
+
+def rated(row: Row) -> list[Row]:
+    return [{"prompt": row["prompt"], "completion": row["completion"], "score": float(row["score"])}]
+
+
+def prompt(row: Row) -> list[Row]:
+    """The prompt, and the whole row as JSON for the graders: columns of mixed kinds fit no Arrow table."""
+    kept = {"prompt": row["prompt"], "row": orjson.dumps(row).decode()}
+    return [kept | {"tools": row["tools"]} if row.get("tools") else kept]
+
+
+def chat_prompt(row: Row) -> list[Row]:
+    """A conversation up to its last answer, which becomes the reference."""
+    messages = row["messages"]
+    last = max((at for at, message in enumerate(messages) if message["role"] == "assistant"), default=None)
+    if not last:
+        return []
+    return prompt(row | {"prompt": messages[:last], "reference_answer": messages[last].get("content") or ""})
+
+
+def instruction_prompt(row: Row) -> list[Row]:
+    return prompt(row | {"reference_answer": last_words(row["completion"])})
+
+
+def text(row: Row) -> list[Row]:
+    return [{"text": row["text"]}]
+
+
+def passage(row: Row) -> list[Row]:
+    return [{"query": row["query"], "positive": row["positive"], "negatives": row.get("negatives") or []}]
+
+
+def classed(row: Row) -> list[Row]:
+    kept = {"text": row["text"], "label": str(row["label"])}
+    return [kept | {"image": row["image"]} if row.get("image") else kept]
+
+
+# (what the trainer reads, shape of the rows) → the rows it gets. An empty list leaves a row out.
+CONVERTERS: dict[tuple[str, str], Callable[[Row], list[Row]]] = {
+    ("answers", "chat"): chat,
+    ("answers", "instruction"): instruction,
+    ("answers", "preference"): chosen,
+    ("answers", "prompt"): referenced,
+    ("pairs", "preference"): pair,
+    ("labelled", "labelled"): labelled,
+    ("labelled", "preference"): unpaired,
+    ("rated", "rated"): rated,
+    ("rated", "preference"): pair,
+    ("prompts", "prompt"): prompt,
+    ("prompts", "chat"): chat_prompt,
+    ("prompts", "instruction"): instruction_prompt,
+    ("text", "text"): text,
+    ("passages", "retrieval"): passage,
+    ("classes", "classification"): classed,
+}
+
+
+def reference_of(row: Row) -> str:
+    """The wanted answer as text; one given as a JSON value is written as JSON."""
+    wanted = row.get("reference_answer", "")
+    return wanted if isinstance(wanted, str) else orjson.dumps(wanted).decode()
+
+
+def like_prompt(prompt: Any, answer: str) -> Any:
+    """An answer in the form of its prompt: text, or messages."""
+    return answer if isinstance(prompt, str) else [{"role": "assistant", "content": answer}]
+
+
+def last_words(messages: Any) -> str:
+    """A text, or what the last message says."""
+    if isinstance(messages, str):
+        return messages
+    content = messages[-1].get("content") if messages else ""
+    return content if isinstance(content, str) else orjson.dumps(content).decode()

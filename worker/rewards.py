@@ -1,0 +1,81 @@
+"""Makes the reward of a run out of its graders: one function a grader, in the form TRL's trainers call, so
+that each part is logged under its own name. How an answer is scored is the grader's business."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from studio import graders
+from studio.graders import Case, Score, Scorer
+from worker.columns import last_words
+from worker.data import Prompt
+from worker.order import GraderOrder, Order
+
+Reward = Callable[..., list[Score]]
+
+
+def functions(order: Order, tokenizer: Any) -> list[Reward]:
+    """One reward function a grader, in the order of the run's weights."""
+    ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
+    return [_function(part, scorer(part), ends) for part in order.graders]
+
+
+def scorer(part: GraderOrder) -> Scorer:
+    """What scores many cases. Raises StudioError when the grader cannot work on this machine."""
+    grader = graders.get(part.grader)
+    if grader.scorer:
+        module, _, name = grader.scorer.partition(":")
+        made: Scorer = getattr(importlib.import_module(module), name)(part.parameters, part.models)
+        return made
+    return grader.ready(grader.parameters(**part.parameters))
+
+
+def _function(part: GraderOrder, score: Scorer, ends: set[int | None]) -> Reward:
+    def reward(prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[Score]:
+        rows = columns.get("row") or ["{}"] * len(prompts)
+        tokens = columns.get("completion_ids") or [None] * len(prompts)
+        return score(
+            [
+                _case(prompt, completion, orjson.loads(row), ids, ends)
+                for prompt, completion, row, ids in zip(prompts, completions, rows, tokens, strict=True)
+            ]
+        )
+
+    reward.__name__ = part.name
+    return reward
+
+
+def _case(prompt: Any, completion: Any, row: dict[str, Any], ids: Any, ends: set[int | None]) -> Case:
+    return Case(
+        answer=last_words(completion),
+        reference=row.get("reference_answer", ""),
+        prompt=last_words(prompt),
+        messages=() if isinstance(prompt, str) else prompt,
+        row=row,
+        completion=() if isinstance(completion, str) else completion,
+        tokens=None if ids is None else len(ids),
+        truncated=ids is not None and len(ids) > 0 and int(ids[-1]) not in ends,
+    )
+
+
+class Judges:
+    """Scores sample answers with the run's graders, or by exact match where the run has none."""
+
+    def __init__(self, order: Order):
+        parts = order.graders or [GraderOrder(name="exact_match", grader="exact_match")]
+        self._parts = [(part.name, scorer(part)) for part in parts]
+        self._need_reference = not order.graders
+
+    def scores(self, prompt: Prompt, answer: str) -> dict[str, Score]:
+        if self._need_reference and not prompt.reference:
+            return {}
+        case = Case(
+            answer=answer,
+            reference=prompt.row.get("reference_answer", prompt.reference),
+            prompt=prompt.text,
+            messages=prompt.messages or (),
+            row=prompt.row,
+        )
+        return {name: score([case])[0] for name, score in self._parts}

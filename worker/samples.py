@@ -1,0 +1,49 @@
+"""Lets a model answer the sample prompts before, during and after training, so that a person sees what
+changed. Where the answers are graded, every grader's score goes with them."""
+
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from worker import data, generate, telemetry
+from worker.order import Order
+from worker.rewards import Judges
+
+ASKING = {"language"}  # kinds of model that answer
+
+
+class Sampler(TrainerCallback):
+    """Answers the run's sample prompts greedily and tells the spool."""
+
+    def __init__(self, order: Order, spool: telemetry.Spool, trainer: Any, tokenizer: Any):
+        self._order, self._spool, self._trainer, self._tokenizer = order, spool, trainer, tokenizer
+        source = order.held_out or order.data
+        count = order.parameters["sample_prompts"] if order.makes in ASKING else 0
+        self._prompts = data.prompts(source, count) if source and count else []
+        self._judges = Judges(order) if self._prompts else None
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        every = self._order.parameters["sample_steps"]
+        if every and state.global_step % every == 0 and state.global_step < state.max_steps:
+            self.take(step=state.global_step)
+
+    def take(self, *, step: int) -> None:
+        """Answers all prompts with the weights as they are."""
+        if not self._prompts or self._judges is None:
+            return
+        self._spool.say("activity", text="Answering the sample prompts")
+        unwrapped = self._trainer.accelerator.unwrap_model(self._trainer.model)
+        most = self._order.parameters["sample_tokens"]
+        answers = generate.answers(unwrapped, self._tokenizer, self._prompts, max_new_tokens=most)
+        for number, (prompt, answer) in enumerate(zip(self._prompts, answers, strict=True)):
+            self._spool.say(
+                "sample",
+                step=step,
+                number=number,
+                prompt=prompt.text,
+                answer=answer,
+                reference=prompt.reference,
+                scores=self._judges.scores(prompt, answer),
+            )
