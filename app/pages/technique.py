@@ -14,6 +14,7 @@ from app.pages.techniques import phases
 from app.parts import Query, fragment, live, render, words
 from app.toolkit import html
 from studio import adapters, parameters, techniques
+from studio.adapters import Adapter
 from studio.datasets import shapes
 from studio.parameters import Parameters
 from studio.techniques import MetricInfo, Technique
@@ -47,7 +48,7 @@ def technique_page(query: Query) -> Markup:
         phase=phases().get(technique.phase, ""),
         settings=settings_of(technique.parameters),
         suggestions=list(suggestions(technique)),
-        adapters=[(adapter, settings_of(adapter.parameters)) for adapter in adapters.all()],
+        adapters=[(adapter, settings_of(adapter.parameters)) for adapter in adapters_of(technique)],
         metrics=[(metric, healthy(metric)) for metric in technique.metrics],
         titles={shape.name: shape.title for shape in shapes.SHAPES.values()},
         shapes=[(shape, orjson.dumps(shape.example).decode()) for shape in shapes_of(technique)],
@@ -62,6 +63,10 @@ def parts_of(handbook: str) -> tuple[str, str]:
 
 def shapes_of(technique: Technique) -> list[shapes.Shape]:
     return [shapes.get(name) for name in technique.shapes]
+
+
+def adapters_of(technique: Technique) -> list[Adapter]:
+    return [adapter for adapter in adapters.all() if technique.fits_adapter(adapter.name)]
 
 
 def settings_of(kind: type[Parameters]) -> list[Setting]:
@@ -114,7 +119,7 @@ def bounds(field: FieldInfo) -> str:
 
 def suggestions(technique: Technique) -> Iterator[tuple[str, str, str]]:
     """(adapter, model size in words, the settings suggested instead of the defaults)."""
-    for adapter in adapters.all():
+    for adapter in adapters_of(technique):
         for size, parameters_of_model in SIZES:
             instead = technique.suggest(adapter.name, parameters_of_model)
             titles = technique.parameters.model_fields

@@ -76,15 +76,37 @@ def test_the_handbook_text_is_shown_as_text_and_leads_to_a_new_run(
     assert f'href="/new-run?technique={technique.name}"' in said
 
 
-def test_every_adapter_is_on_the_page(browser: TestClient) -> None:
+def test_every_adapter_that_fits_is_on_the_page(browser: TestClient) -> None:
     said = part(browser, "technique", name="sft")
     for adapter in adapters.all():
-        assert adapter.summary in said
+        assert (adapter.summary in said) is techniques.get("sft").fits_adapter(adapter.name)
 
 
 def test_settings_shown_first_in_the_form_come_first_here() -> None:
     rows = page.settings_of(techniques.get("sft").parameters)
     assert [row.basic for row in rows] == sorted((row.basic for row in rows), reverse=True)
+
+
+@every_technique
+def test_a_technique_is_found_by_each_of_its_names_and_shows_full_name_paper_and_needs(
+    browser: TestClient, technique: Technique
+) -> None:
+    names = filter(None, [technique.name, technique.title, technique.full_name, *technique.aliases])
+    for name in (*names, technique.title.upper()):
+        assert f'href="/technique?name={technique.name}"' in part(browser, "techniques", q=name), name
+    said = part(browser, "technique", name=technique.name)
+    assert technique.full_name in said
+    assert technique.paper in said
+    for needed in technique.inputs:
+        assert needed.title in said
+        assert needed.help in said
+    assert ("<h3>Graders</h3>" in said) is technique.graded
+
+
+def test_a_search_that_finds_nothing_says_so_and_offers_all(browser: TestClient) -> None:
+    said = browser.get("/parts/techniques", params={"q": "<script>alchemy"}).text
+    assert "Nothing is called that" in said
+    assert "<script>" not in said
 
 
 def test_techniques_of_one_group_stand_together() -> None:
