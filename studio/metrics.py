@@ -6,6 +6,8 @@ when a run went back to a checkpoint the answer says `reset` and sends the serie
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
@@ -70,14 +72,32 @@ def read(
 
 def describe(runs: Sequence[Run], keys: Iterable[str]) -> list[dict[str, Any]]:
     """Title, group, unit and meaning of each key, in the order the runs' techniques list them."""
-    infos: dict[str, MetricInfo] = {}
-    for run in runs:
-        if techniques.has(run.technique):
-            for info in techniques.get(run.technique).metrics:
-                infos.setdefault(info.key, info)
-    remaining = set(keys)
-    ordered = [key for key in infos if key in remaining] + sorted(remaining - infos.keys())
-    return [_chart(key, infos.get(key)) for key in ordered]
+    known = [
+        info
+        for run in runs
+        if techniques.has(run.technique)
+        for info in techniques.get(run.technique).metrics
+    ]
+    found = [(*_info(known, key), key) for key in set(keys)]
+    return [_chart(key, info) for _, info, key in sorted(found, key=lambda each: (each[0], each[2]))]
+
+
+def _info(known: Sequence[MetricInfo], key: str) -> tuple[float, MetricInfo | None]:
+    """Where `key` stands among the metrics of the techniques, and what it is. A `*` in a key of theirs stands
+    for a name, such as a grader's; `eval_` before a key for the same on held-out data."""
+    for place, info in enumerate(known):
+        if info.key == key:
+            return float(place), info
+    for place, info in enumerate(known):
+        if "*" in info.key and fnmatchcase(key, info.key):
+            head, tail = info.key.split("*", 1)
+            name = key[len(head) : len(key) - len(tail) or None]
+            return place, replace(info, key=key, title=info.title.replace("*", name))
+    if key.startswith("eval_"):
+        beside, info_of = _info(known, key.removeprefix("eval_"))
+        if info_of is not None:
+            return beside + 0.5, replace(info_of, key=key, title=f"{info_of.title}, held out")
+    return math.inf, None
 
 
 def thin(steps: list[float], values: list[float | None], points: int) -> tuple[list[float], list[Any]]:

@@ -1,15 +1,14 @@
 """Reads an order's rows, as tables for a trainer and as prompts for samples. What a trainer's columns are
-stands in `worker.columns`."""
+stands in `studio.rows`."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from datasets import Dataset
 
+from studio import rows
 from studio.errors import StudioError
-from worker.columns import CONVERTERS, Row, last_words, reference_of
+from studio.rows import Row, last_words, reference_of
 from worker.order import DataOrder
 
 
@@ -18,8 +17,7 @@ def load(order: DataOrder, reads: str, *, most: int | None = None, like: Dataset
     rows in those of the training rows.
 
     The studio checked the rows when they came in. Raises StudioError when there are none."""
-    convert = CONVERTERS[reads, order.shape]
-    found = [made for row in rows(order, most) for made in convert(row)]
+    found = list(rows.converted(order.path, order.shape, reads, most=most))
     if not found:
         raise StudioError(f"“{order.title}” is empty.", hint="Choose a dataset with rows.", field="dataset")
     if like is not None and reads == "answers":
@@ -42,20 +40,6 @@ def _in_form_of(row: Row, columns: list[str], title: str) -> Row:
     )
 
 
-def rows(order: DataOrder, most: int | None = None) -> Iterator[Row]:
-    """The rows in order; with `most`, that many spread evenly over the file, so that a file sorted by kind
-    is still seen as a whole."""
-    wanted = None
-    if most is not None:
-        with order.path.open("rb") as file:
-            total = sum(1 for _ in file)
-        wanted = {place * total // most for place in range(most)} if total > most else None
-    with order.path.open("rb") as file:
-        for place, line in enumerate(file):
-            if wanted is None or place in wanted:
-                yield orjson.loads(line)
-
-
 @dataclass(frozen=True)
 class Prompt:
     """A question for samples: `messages` or a plain `text`, the answer that is wanted, and its row."""
@@ -68,7 +52,7 @@ class Prompt:
 
 def prompts(order: DataOrder, count: int) -> list[Prompt]:
     """`count` prompts spread evenly over a dataset, without their answers."""
-    return [prompt_of(row, order.shape) for row in rows(order, count)] if count else []
+    return [prompt_of(row, order.shape) for row in rows.read(order.path, count)] if count else []
 
 
 def prompt_of(row: Row, shape: str) -> Prompt:

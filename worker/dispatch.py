@@ -44,7 +44,9 @@ def fill(order: Order, technique: Technique, adapter: Adapter) -> None:
     """What technique and adapter say of an order that has its parameters and its data already."""
     assert order.data is not None
     order.technique, order.trainer, order.config = technique.name, technique.trainer, technique.config
-    order.arguments = technique.trainer_arguments(order.parameters, order.data.shape)
+    order.arguments = technique.trainer_arguments(
+        order.parameters, order.data.shape, measured=order.held_out is not None
+    )
     if order.graders:
         order.arguments["reward_weights"] = [part.weight for part in order.graders]
     order.reads, order.makes, order.keeps_reference = technique.reads, technique.model, technique.reference

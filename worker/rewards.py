@@ -9,17 +9,22 @@ import orjson
 
 from studio import graders
 from studio.graders import Case, Score, Scorer
-from worker.columns import last_words
+from studio.rows import last_words
 from worker.data import Prompt
 from worker.order import GraderOrder, Order
 
 Reward = Callable[..., list[Score]]
 
 
-def functions(order: Order, tokenizer: Any) -> list[Reward]:
+def functions(parts: Sequence[GraderOrder], tokenizer: Any) -> list[Reward]:
     """One reward function a grader, in the order of the run's weights."""
     ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
-    return [_function(part, scorer(part), ends) for part in order.graders]
+    return [_function(part, scorer(part), ends) for part in parts]
+
+
+def from_parts(parts: Sequence[dict[str, Any]], tokenizer: Any) -> list[Reward]:
+    """The same from plain dictionaries, as an exported script writes them."""
+    return functions([GraderOrder.model_validate(part) for part in parts], tokenizer)
 
 
 def scorer(part: GraderOrder) -> Scorer:

@@ -79,7 +79,7 @@ class Telemetry(TrainerCallback):
         at = time.monotonic()
         if self._first is None:
             self._first = (state.global_step, at)
-        if at - self._told >= 0.5 or state.global_step == state.max_steps:
+        if at - self._told >= 0.5 or self.asked_to_stop or state.global_step == state.max_steps:
             self._told = at
             steps, seconds = state.global_step - self._first[0], at - self._first[1]
             left = (state.max_steps - state.global_step) * seconds / steps if steps else None

@@ -230,7 +230,7 @@ class Input:
 
 ModelKind = Literal["language", "reward", "embedding", "classifier"]
 
-# What a trainer's rows look like; `worker.columns` makes them from each shape.
+# What a trainer's rows look like; `studio.rows` makes them from each shape.
 Reads = Literal["answers", "pairs", "labelled", "rated", "prompts", "text", "passages", "classes"]
 
 
@@ -271,13 +271,33 @@ class Technique:
     suggest: Callable[[str, int | None], dict[str, Any]] = lambda adapter, size: {}
     """(adapter name, model parameters) → the settings that differ from the class's defaults."""
 
-    def trainer_arguments(self, given: dict[str, Any], shape: str) -> dict[str, Any]:
-        """The arguments of `config` that follow from validated settings. Where the run's folder is, its seed
-        and what the machine can do are the worker's to add."""
+    def trainer_arguments(self, given: dict[str, Any], shape: str, *, measured: bool) -> dict[str, Any]:
+        """The arguments of `config` that follow from validated settings; `measured` says that there is
+        held-out data. The run's folder, its seed and what the machine can do are the worker's to add."""
         fields = self.parameters.model_fields
         kept = {name: value for name, value in given.items() if not about(fields[name]).get("ours")}
         warmup = {"warmup_steps": given["warmup_ratio"]}  # below 1 it is a share (transformers 5)
-        return kept | warmup | self.fixed | self.arguments(given, shape)
+        found = kept | warmup | self.fixed | self.arguments(given, shape)
+        return found | (
+            self._measuring(given, found) if measured else {"eval_strategy": "no", "eval_steps": None}
+        )
+
+    def _measuring(self, given: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+        found = {
+            "eval_strategy": "steps",
+            "per_device_eval_batch_size": found.get(
+                "per_device_eval_batch_size", found["per_device_train_batch_size"]
+            ),
+        }
+        if not (given["keep_best"] or given["early_stopping"]):
+            return found
+        metric, better = self.best_by
+        return found | {
+            "load_best_model_at_end": True,
+            "metric_for_best_model": metric,
+            "greater_is_better": better == "higher",
+            "save_steps": given["eval_steps"],  # the best must be among the checkpoints
+        }
 
     def fits_adapter(self, name: str) -> bool:
         return name in self.adapters if self.adapters else name != "frozen"

@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 import pytest
 
+from studio import rows
 from studio.errors import StudioError
+from studio.rows import CONVERTERS
 from worker import data
-from worker.columns import CONVERTERS
 from worker.order import DataOrder
 
 USER, ASSISTANT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
@@ -55,8 +56,8 @@ def test_held_out_rows_of_another_form_are_refused_in_words(tmp_path: Path) -> N
 
 def test_a_part_of_the_rows_is_spread_over_the_whole_file(tmp_path: Path) -> None:
     numbered = order(tmp_path, "instruction", [{"prompt": str(n), "completion": "a"} for n in range(100)])
-    assert [row["prompt"] for row in data.rows(numbered, 4)] == ["0", "25", "50", "75"]
-    assert len(list(data.rows(numbered, 1000))) == 100
+    assert [row["prompt"] for row in rows.read(numbered.path, 4)] == ["0", "25", "50", "75"]
+    assert len(list(rows.read(numbered.path, 1000))) == 100
     assert len(data.prompts(numbered, 3)) == 3
     assert data.prompts(numbered, 0) == []
 

@@ -1,7 +1,8 @@
-"""Turns rows of each shape into what a kind of trainer reads. A technique says what its trainer reads
-(`Technique.reads`); which shapes can give it stands here. Reads no files (`worker.data`)."""
+"""Rows as trainers read them. A technique says what its trainer reads (`Technique.reads`); which shapes can
+give it, and how, stands here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -98,6 +99,27 @@ CONVERTERS: dict[tuple[str, str], Callable[[Row], list[Row]]] = {
     ("passages", "retrieval"): passage,
     ("classes", "classification"): classed,
 }
+
+
+def converted(path: Path, shape: str, reads: str, *, most: int | None = None) -> Iterator[Row]:
+    """The rows of a file of one shape, as a trainer that reads `reads` takes them."""
+    convert = CONVERTERS[reads, shape]
+    for row in read(path, most):
+        yield from convert(row)
+
+
+def read(path: Path, most: int | None = None) -> Iterator[Row]:
+    """The rows in order; with `most`, that many spread evenly over the file, so that a file sorted by kind
+    is still seen as a whole."""
+    wanted = None
+    if most is not None:
+        with path.open("rb") as file:
+            total = sum(1 for _ in file)
+        wanted = {place * total // most for place in range(most)} if total > most else None
+    with path.open("rb") as file:
+        for place, line in enumerate(file):
+            if wanted is None or place in wanted:
+                yield orjson.loads(line)
 
 
 def reference_of(row: Row) -> str:
