@@ -39,7 +39,7 @@ def read(session: Session, config: "RunConfig", technique: Technique) -> Reads:
     found = Reads()
     model = _model(session, config.model, found, "model")
     if isinstance(model, Model):
-        _check_kind(model, {"language"} | ({technique.model} if technique.model != "classifier" else set()))
+        check_kind(model, {"language"} | ({technique.model} if technique.model != "classifier" else set()))
         found.model = model
     else:
         found.inputs["model"] = model
@@ -133,7 +133,8 @@ def _id(model: Model | str) -> int | str:
     return model if isinstance(model, str) else model.id
 
 
-def _check_kind(model: Model, fitting: set[str]) -> None:
+def check_kind(model: Model, fitting: set[str]) -> None:
+    """Refuses a model that is of none of these kinds."""
     if model.kind not in fitting:
         raise StudioError(
             f"“{model.name}” is a {model.kind} model: it cannot be the start of this technique.",

@@ -2,7 +2,8 @@
 that each part is logged under its own name. How an answer is scored is the grader's business."""
 
 import importlib
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 import orjson
@@ -73,7 +74,10 @@ class Judges:
         self._parts = [(part.name, scorer(part)) for part in parts]
         self._need_reference = not order.graders
 
-    def scores(self, prompt: Prompt, answer: str) -> dict[str, Score]:
+    def scores(
+        self, prompt: Prompt, answer: str, seconds: MutableMapping[str, float] | None = None
+    ) -> dict[str, Score]:
+        """Every grader's score, by its name; `seconds` is told what each took."""
         if self._need_reference and not prompt.reference:
             return {}
         case = Case(
@@ -83,4 +87,10 @@ class Judges:
             messages=prompt.messages or (),
             row=prompt.row,
         )
-        return {name: score([case])[0] for name, score in self._parts}
+        found: dict[str, Score] = {}
+        for name, score in self._parts:
+            began = time.perf_counter()
+            found[name] = score([case])[0]
+            if seconds is not None:
+                seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
+        return found

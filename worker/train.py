@@ -49,7 +49,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     spool.say("activity", text="Loading the model")
     set_seed(order.seed)
     base, tokenizer = _load(order)
-    _set_threads(order, base)
+    set_threads(order, base)
     watcher.leave_if_asked()
 
     spool.say("activity", text="Preparing the rows")
@@ -110,7 +110,7 @@ def _first_trained(trained: Any) -> list[Any]:
     return [weight for weight in trained.parameters() if weight.requires_grad][:1]
 
 
-def _set_threads(order: Order, loaded: Any) -> None:
+def set_threads(order: Order, loaded: Any) -> None:
     """On a CPU, more threads than a small model needs spin against each other (3 to 5 times slower)."""
     if order.threads:
         torch.set_num_threads(order.threads)

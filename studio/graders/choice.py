@@ -65,7 +65,7 @@ def models_named(choice: GraderChoice) -> dict[str, str]:
     }
 
 
-def weighted(choices: Sequence[GraderChoice], scores: Sequence[Score]) -> Score:
+def weighted(weights: Sequence[float], scores: Sequence[Score]) -> Score:
     """Σ weight × score over the graders that had something to say; None when none had."""
-    told = [choice.weight * score for choice, score in zip(choices, scores, strict=True) if score is not None]
+    told = [weight * score for weight, score in zip(weights, scores, strict=True) if score is not None]
     return sum(told) if told else None
