@@ -4,8 +4,9 @@ and TRL's differ."""
 import importlib
 from typing import Any
 
+import torch
 from peft import PeftConfig
-from transformers import EarlyStoppingCallback, TrainerCallback
+from transformers import BitsAndBytesConfig, EarlyStoppingCallback, TrainerCallback
 
 from studio import adapters
 from studio.rows import CONVERTERS
@@ -21,8 +22,6 @@ def resolve(name: str) -> Any:
 
 
 def uses_bf16(order: Order) -> bool:
-    import torch
-
     wish = order.parameters.get("bf16", "auto")
     return wish == "on" or (wish == "auto" and models.gpu_ready() and torch.cuda.is_bf16_supported())
 
@@ -70,8 +69,18 @@ def extras(order: Order, tokenizer: Any) -> dict[str, Any]:
 
 
 def loading(order: Order) -> dict[str, Any]:
-    """How the adapter wants the base read: QLoRA wants it in four bits."""
-    return {}
+    """How the adapter wants the base read: QLoRA in four bits, NormalFloat, its constants quantised too
+    (arXiv 2305.14314, sections 3 and 4)."""
+    if not order.adapter or adapters.get(order.adapter).bits != 4:
+        return {}
+    return {
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16 if uses_bf16(order) else torch.float32,
+        )
+    }
 
 
 def peft_config(order: Order) -> PeftConfig | None:

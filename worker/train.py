@@ -100,9 +100,10 @@ def _load(order: Order) -> tuple[Any, Any]:
         "bf16": ingredients.uses_bf16(order),
     }
     start = order.models[0]
-    if order.keeps_reference and not order.peft:
+    special = ingredients.loading(order)
+    if (order.keeps_reference and not order.peft) or special:
         start = model.whole(start, order.folder / "start", **how)
-    return model.load(start, **how, **ingredients.loading(order))
+    return model.load(start, **how, **special)
 
 
 def _first_trained(trained: Any) -> list[Any]:

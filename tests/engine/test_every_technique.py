@@ -26,11 +26,12 @@ from studio.techniques import Technique
 from tests.running import SAMPLE
 from worker import dispatch
 
+EACH = ("full", "lora", "frozen")  # with every technique; the others, with the first
 FITTING = [
     pytest.param(technique, adapter.name, id=f"{technique.name}-{adapter.name}")
     for technique in techniques.all()
     for adapter in adapters.all()
-    if adapter.name in ("full", "lora", "frozen") and technique.fits_adapter(adapter.name)
+    if technique.fits_adapter(adapter.name) and (adapter.name in EACH or technique.name == "sft")
 ]
 CPU = [{"name": "cpu:0", "kinds": ["train"]}]
 STEPS, STOPPED_AT = 4, 2
