@@ -27,14 +27,20 @@ class Critic(nn.Module):
         self.backbone = backbone
         self.head = head.float()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, count: int) -> Tensor:
-        """(B, count): the value before each of the last `count` tokens of `input_ids` (B, L), in float32.
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, count: int, size: int | None = None
+    ) -> Tensor:
+        """(B, count): the value before each of the last `count` tokens of `input_ids` (B, L), in float32;
+        `size` rows at a time.
 
-        The value of a token must not have read it, so place t is read from the state after t - 1. The
-        last token is nobody's past and is not computed."""
-        hidden = self.backbone(
-            input_ids=input_ids[:, :-1], attention_mask=attention_mask[:, :-1], use_cache=False
-        ).last_hidden_state
+        The value of a token must not have read it, so place t is read from the state after t - 1. The last
+        token is nobody's past and is not computed."""
+        rows = size or len(input_ids)
+        parts = zip(input_ids[:, :-1].split(rows), attention_mask[:, :-1].split(rows), strict=True)
+        return torch.cat([self._values(ids, seen, count) for ids, seen in parts])
+
+    def _values(self, ids: Tensor, seen: Tensor, count: int) -> Tensor:
+        hidden = self.backbone(input_ids=ids, attention_mask=seen, use_cache=False).last_hidden_state
         with torch.autocast(hidden.device.type, enabled=False):
             return self.head(hidden[:, -count:].float()).squeeze(-1)
 
@@ -95,19 +101,19 @@ def _like(model: PreTrainedModel | PeftModel, *, shared: bool) -> PreTrainedMode
 def _reward_model(
     start: str | PreTrainedModel, policy: PreTrainedModel | PeftModel
 ) -> tuple[PreTrainedModel, nn.Linear | None]:
-    """The model and its head; no head if what the folder holds is not a reward model."""
+    """The model and its head; no head if it is a language model, whose backbone alone is of use."""
     if isinstance(start, str):
         model = AutoModelForSequenceClassification.from_pretrained(start, num_labels=1, dtype=policy.dtype)
         scored = any(name.endswith("ForSequenceClassification") for name in model.config.architectures or [])
     else:
-        model, scored = start, True
+        model, scored = start.requires_grad_(True), True
     theirs, ours = (given.config.get_text_config().vocab_size for given in (model, policy))
     if theirs != ours:
         raise ValueError(
             f"The value model knows {theirs} kinds of tokens and the policy {ours}: start it from a reward "
             "model with the policy's tokenizer."
         )
-    return model, model.score if scored else None
+    return model, getattr(model, "score", None) if scored else None
 
 
 def _empty_head(width: int) -> nn.Linear:

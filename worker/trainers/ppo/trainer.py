@@ -209,15 +209,14 @@ class PPOTrainer(GRPOTrainer):
     def _roll_out(self, batch: Any) -> Rollout:
         """Answers the prompts and works out advantages and returns. All of it without gradients."""
         answers = self._generate_and_score_completions(batch)
+        whole, size = sequences(answers), self.args.per_device_train_batch_size
         mask = answers["completion_mask"] * answers.get("tool_mask", 1)
         mask = mask * (~self._scores.isnan()).unsqueeze(1)  # what nobody scored teaches nothing
         with torch.no_grad():
             old_logps = answers.get("old_per_token_logps")
             if old_logps is None:  # GRPO leaves them out where a rollout lasts one step
-                old_logps, *_ = self._get_per_token_logps_and_entropies(
-                    self.model, *sequences(answers), batch_size=self.args.per_device_train_batch_size
-                )
-            values = self._values(answers)
+                old_logps, *_ = self._get_per_token_logps_and_entropies(self.model, *whole, batch_size=size)
+            values = self.critic(*whole, size)
         rewards = self._rewards(old_logps, answers.get("ref_per_token_logps"), mask)
         advantages, returns = advantages_and_returns(
             rewards, values, mask, gamma=self.args.gamma, lam=self.args.lam
@@ -231,13 +230,6 @@ class PPOTrainer(GRPOTrainer):
             | {"mask": mask, "old_logps": old_logps, "old_values": values}
             | {"advantages": advantages, "returns": returns}
         )
-
-    def _values(self, answers: dict[str, Tensor]) -> Tensor:
-        """(B, T): the critic's values before each token, in the batches it will be trained in."""
-        ids, attention, count = sequences(answers)
-        size = self.args.per_device_train_batch_size
-        pairs = zip(ids.split(size), attention.split(size), strict=True)
-        return torch.cat([self.critic(some, seen, count) for some, seen in pairs])
 
     def _rewards(self, logps: Tensor, reference: Tensor | None, mask: Tensor) -> Tensor:
         """(B, T): scores and KL penalty per token; steers β for the next rollout."""
@@ -320,7 +312,8 @@ class PPOTrainer(GRPOTrainer):
         )
         tokens = inputs["tokens"].clamp(min=1)
         loss = ((policy + self.args.vf_coef * value) * mask).sum() / tokens
-        if self.aux_loss_enabled:
+        if auxiliary is not None:
+            self._note("aux_loss", auxiliary.item())
             loss = loss + self.router_aux_loss_coef * auxiliary / self.current_gradient_accumulation_steps
         self._note_update(
             mask,
@@ -351,8 +344,8 @@ class PPOTrainer(GRPOTrainer):
         mean, variance = masked_moments(advantages, mask, self._total)
         self._note("advantages/mean", mean.item())
         self._note("advantages/std", variance.sqrt().item())
-        self._note("returns/mean", masked_moments(returns, mask, self._total)[0].item())
-        self._note("values/mean", masked_moments(values, mask, self._total)[0].item())
+        for name, what in (("returns/mean", returns), ("values/mean", values)):
+            self._note(name, masked_moments(what, mask, self._total)[0].item())
         self._note("explained_variance", explained_variance(values, returns, mask, self._total))
 
     def _note_update(self, mask: Tensor, **per_token: Tensor) -> None:
