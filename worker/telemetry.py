@@ -22,17 +22,12 @@ NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 # About the whole run or the machine, not about a step; a resumed run would say them twice.
 SUMMARY_KEYS = {
-    "train_runtime",
-    "train_samples_per_second",
-    "train_steps_per_second",
     "train_loss",
     "total_flos",
     "epoch",
     "eval_num_tokens",
-    "eval_runtime",
-    "eval_samples_per_second",
-    "eval_steps_per_second",
 }
+SUMMARY_ENDS = ("_runtime", "_samples_per_second", "_steps_per_second", "general_num_tokens")
 
 
 class Spool:
@@ -50,7 +45,7 @@ class Spool:
         data = {
             key: number if math.isfinite(number := float(value)) else NAMES[str(number)]
             for key, value in values.items()
-            if isinstance(value, int | float) and key not in SUMMARY_KEYS
+            if isinstance(value, int | float) and key not in SUMMARY_KEYS and not key.endswith(SUMMARY_ENDS)
         }
         if data:
             self.say("metric", step=step, data=data)

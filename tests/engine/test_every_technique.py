@@ -48,6 +48,7 @@ SHORT: dict[str, Any] = {
     "num_generations": 2,
     "max_completion_length": 8,
     "steps_per_generation": 2,
+    "threshold": 0.0,
 }
 ROWS = 48
 
@@ -175,7 +176,6 @@ def _said(spool: Path, what: bytes) -> bytes:
     return b"\n".join(line for line in spool.read_bytes().splitlines() if what in line)
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")  # peft asks transformers by the old name
 @pytest.mark.parametrize(("technique", "adapter"), FITTING)
 def test_it_trains_stops_resumes_evaluates_exports_and_reloads(
     folder: Path, technique: Technique, adapter: str

@@ -1,0 +1,122 @@
+"""Continued pre-training goes on with what a base model was made by: predicting the next word, on your texts.
+
+It learns the language of a field from running text without labels: its terms, its abbreviations, its way of
+writing. It does not learn to answer; supervised fine-tuning must follow, and the guide always says so.
+
+**When it fits.** The model stumbles over the vocabulary of the field, and there are tens of millions of
+tokens of text. With less, supervised fine-tuning on the labelled examples brings more.
+
+**When it fails.** It forgets. Without general text mixed in, abilities outside the field fade: that is what
+replay is for, and why perplexity is measured on the field and on general text. Facts seen once are not
+remembered; retrieval serves them better.
+
+**Why these defaults.** Texts are cut into full sequences with nothing left out (“wrapped” packing), as in
+pre-training. 5 % of replay kept most general ability in continued training under a small shift of domain
+(Ibrahim et al., arXiv 2403.08763, section 4); the learning rate rises again from a low start and decays
+(same paper). LoRA learns less of a field than full training, and forgets less (arXiv 2405.09673).
+
+**Reads.** Plain text. A second dataset of general text or conversations can be replayed, a third measured.
+"""
+
+from typing import Any, Literal
+
+from studio.parameters import setting
+from studio.techniques.base import Input, MetricInfo, RowParameters, Technique, common_metrics
+
+
+class CPTParameters(RowParameters):
+    replay_share: float = setting(
+        0.05,
+        "Replay",
+        "Share of the text trained on that is general. Counts only where replay data is chosen.",
+        source="arXiv 2403.08763, section 4: 5 % under a small shift of domain",
+        basic=True,
+        ge=0,
+        le=0.9,
+    )
+    packing_strategy: Literal["wrapped", "bfd"] = setting(
+        "wrapped",
+        "Packing",
+        "“wrapped” cuts the stream of text into full sequences; “bfd” fits whole texts together.",
+        source="TRL: wrapped is for pre-training",
+    )
+
+
+def suggest(adapter: str, size: int | None) -> dict[str, Any]:
+    """Rates by model size: a model below 50 million parameters is trained like one being pretrained."""
+    full = adapter == "full"
+    if size is not None and size < 50_000_000:
+        tiny = {"per_device_train_batch_size": 8, "max_length": 256, "warmup_ratio": 0.05}
+        return tiny | {"learning_rate": 1e-3 if full else 5e-3, "num_train_epochs": 3.0}
+    return {"learning_rate": 2e-5 if full else 1e-4, "num_train_epochs": 1.0, "max_length": 2048}
+
+
+PERPLEXITY = "How many tokens the model hesitates between, on average: exp(loss). Lower is better."
+
+TECHNIQUE = Technique(
+    name="cpt",
+    title="Continued pre-training",
+    full_name="Continued pre-training (domain-adaptive pre-training)",
+    aliases=("continued pretraining", "domain adaptation", "dapt", "language modelling", "pretraining"),
+    paper="arXiv 2004.10964",
+    summary="Learns the language of a field from running text.",
+    group="Supervised",
+    phase=2,
+    shapes=("text",),
+    reads="text",
+    trainer="worker.trainers.cpt:CPTTrainer",
+    config="worker.trainers.cpt:CPTConfig",
+    parameters=CPTParameters,
+    handbook=__doc__,
+    fixed={"packing": True},
+    inputs=(
+        Input(
+            "replay_dataset",
+            "General text to replay",
+            "Mixed into the field's text so that the model keeps what it knew.",
+            "dataset",
+            ("text", "chat", "instruction"),
+            required=False,
+        ),
+        Input(
+            "general_dataset",
+            "General text to measure",
+            "Only measured, beside the held-out data: shows what is forgotten.",
+            "dataset",
+            ("text", "chat", "instruction"),
+            required=False,
+        ),
+    ),
+    order=15,
+    suggest=suggest,
+    metrics=[
+        *common_metrics(),
+        MetricInfo("perplexity", "Perplexity", "Perplexity", PERPLEXITY),
+        MetricInfo("eval_perplexity", "Perplexity, held out", "Perplexity", PERPLEXITY),
+        MetricInfo(
+            "eval_general_perplexity",
+            "Perplexity of general text",
+            "Perplexity",
+            "The same on general text. If it rises while the field's falls, the model forgets: replay more.",
+        ),
+        MetricInfo(
+            "eval_general_loss", "Loss on general text", "Perplexity", "What the perplexity is made of."
+        ),
+        MetricInfo(
+            "mean_token_accuracy",
+            "Token accuracy",
+            "Accuracy",
+            "Share of tokens the model would have chosen.",
+        ),
+        MetricInfo(
+            "entropy", "Entropy", "Accuracy", "How undecided the model is about each token.", unit="nats"
+        ),
+        MetricInfo(
+            "eval_general_mean_token_accuracy", "Token accuracy, general text", "Accuracy", "On general text."
+        ),
+        MetricInfo(
+            "eval_general_entropy", "Entropy, general text", "Accuracy", "On general text.", unit="nats"
+        ),
+        MetricInfo("num_tokens", "Tokens seen", "Throughput", "Tokens trained on so far.", exact=True),
+    ],
+)

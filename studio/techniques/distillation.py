@@ -1,0 +1,146 @@
+"""Distillation moves what a large model can do into a small one that is cheaper and faster to run.
+
+It learns from a teacher, in one of two ways. “Answers”: the teacher answers every prompt several times, your
+graders keep the best answer that is good enough, and the student learns those as in supervised fine-tuning.
+“On-policy”: the student answers by itself and learns, for every token it wrote, what the teacher would have
+thought of it (generalised knowledge distillation, arXiv 2306.13649).
+
+**When it fits.** A strong model meets the target but is too slow or too dear, and there are many prompts of
+the kind that will be asked. No labels are needed: the graders sort the teacher's answers.
+
+**When it fails.** The student learns the teacher's mistakes where no grader catches them. Prompts for which
+no answer of the teacher is good enough teach nothing: the report says how many those were. On-policy needs a
+teacher with the same tokenizer.
+
+**Why these defaults.** Four answers a prompt at temperature 0.7 give a grader something to choose from at
+little cost; choosing by a verifier is rejection sampling as in Llama 2 (arXiv 2307.09288, section 3.2).
+On-policy uses the reverse divergence, so that a small student picks what it can do well (arXiv 2306.13649).
+
+**Reads.** Prompts, with a reference answer where the graders need one. Mind the terms of the teacher.
+"""
+
+from typing import Any, Literal
+
+from studio.parameters import setting
+from studio.techniques.base import Input, MetricInfo, RowParameters, Technique, common_metrics
+
+
+class DistillationParameters(RowParameters):
+    mode: Literal["answers", "on_policy"] = setting(
+        "answers",
+        "Learns from",
+        "“answers”: the teacher's best ones. “on_policy”: what the teacher thinks of the student's own.",
+        basic=True,
+    )
+    teacher_answers: int = setting(
+        4,
+        "Answers of the teacher",
+        "To each prompt; the graders keep the best one.",
+        source="best of a few is most of the gain: arXiv 2307.09288, figure 7",
+        basic=True,
+        ge=1,
+        le=64,
+    )
+    threshold: float = setting(
+        1.0,
+        "Lowest reward",
+        "An answer with a lower reward is not learned from. The reward is the weighted sum of the graders.",
+    )
+    teacher_temperature: float = setting(
+        0.7,
+        "Teacher's temperature",
+        "How freely the teacher answers: with more freedom, its answers differ more.",
+        source="the usual for sampling several answers to choose from",
+        gt=0,
+        le=2,
+    )
+    max_completion_length: int = setting(
+        256, "Longest answer", "Tokens an answer may have.", unit="tokens", ge=1, le=32_768
+    )
+    beta: float = setting(
+        1.0,
+        "Divergence",
+        "On-policy only: 0 spreads over all the teacher says, 1 picks what the student can do well.",
+        source="TRL DistillationConfig default; arXiv 2306.13649",
+        ge=0,
+        le=1,
+    )
+    temperature: float = setting(
+        1.0, "Student's temperature", "On-policy only: how freely the student answers.", gt=0, le=2
+    )
+
+
+def suggest(adapter: str, size: int | None) -> dict[str, Any]:
+    """Rates by model size, as in supervised fine-tuning."""
+    full = adapter == "full"
+    if size is not None and size < 50_000_000:
+        tiny = {"per_device_train_batch_size": 16, "max_length": 256, "max_completion_length": 96}
+        return tiny | {"warmup_ratio": 0.08, "num_train_epochs": 8.0, "learning_rate": 2e-3 if full else 1e-2}
+    return {"learning_rate": 1e-5 if full else 1e-4}
+
+
+TECHNIQUE = Technique(
+    name="distillation",
+    title="Distillation",
+    full_name="Knowledge distillation",
+    aliases=(
+        "gkd",
+        "generalised knowledge distillation",
+        "best-of-n",
+        "rejection sampling",
+        "teacher",
+        "student",
+    ),
+    paper="arXiv 2306.13649",
+    summary="A small model learns from a larger one's answers.",
+    group="Supervised",
+    phase=2,
+    shapes=("prompt", "chat", "instruction"),
+    reads="prompts",
+    trainer="worker.trainers.distillation:distil",
+    config="worker.trainers.distillation:configure",
+    parameters=DistillationParameters,
+    handbook=__doc__,
+    graded=True,
+    inputs=(Input("teacher_model", "Teacher", "The model to learn from.", "model"),),
+    best_by=("eval_reward", "higher"),
+    order=20,
+    suggest=suggest,
+    metrics=[
+        *common_metrics(),
+        MetricInfo(
+            "eval_reward",
+            "Held-out reward",
+            "Reward",
+            "The weighted sum of the graders on the student's own answers to held-out prompts.",
+        ),
+        MetricInfo("eval_rewards/*/mean", "Held out: *", "Reward", "This grader's mean on held-out prompts."),
+        MetricInfo(
+            "mean_token_accuracy",
+            "Token accuracy",
+            "Accuracy",
+            "Share of the teacher's tokens the student would have chosen itself.",
+        ),
+        MetricInfo(
+            "entropy", "Entropy", "Accuracy", "How undecided the student is about each token.", unit="nats"
+        ),
+        MetricInfo(
+            "completions/mean_length", "Answer length", "Length", "On-policy: of the student.", unit="tokens"
+        ),
+        MetricInfo(
+            "completions/min_length", "Shortest answer", "Length", "On-policy: of the student.", unit="tokens"
+        ),
+        MetricInfo(
+            "completions/max_length", "Longest answer", "Length", "On-policy: of the student.", unit="tokens"
+        ),
+        MetricInfo(
+            "completions/*",
+            "Answers: *",
+            "Length",
+            "On-policy: lengths of the student's answers.",
+            unit="tokens",
+        ),
+        MetricInfo("num_tokens", "Tokens seen", "Throughput", "Tokens trained on so far.", exact=True),
+        MetricInfo("step_time", "Seconds a step", "Throughput", "Answering included.", unit="s"),
+    ],
+)
