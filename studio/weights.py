@@ -95,7 +95,7 @@ def inspect(folder: Path) -> dict[str, Any]:
     Raises StudioError when something a training needs is missing, or when weights are pickles."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
     weights = [path for path in files if path.suffix == ".safetensors"]
-    config_path = folder / "config.json"
+    config_path = folder / ("head.json" if (folder / "head.json").exists() else "config.json")
     is_adapter = (folder / "adapter_config.json").exists()
     if not config_path.exists() and not is_adapter:
         raise StudioError(

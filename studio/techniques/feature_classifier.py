@@ -13,9 +13,10 @@ and most often beats asking the same model in words, since the model knows more 
 texts together. When labels contradict each other, no head helps. Then try supervised fine-tuning.
 
 **Why these defaults.** The best layer is often not the last (arXiv 1610.01644, 2502.02013), so several are
-compared by cross-validation, each with its last token and the mean of all tokens, and so is the penalty. The linear head is solved exactly and needs no learning rate. Probabilities are calibrated by one
-temperature on rows that the head did not learn from (Guo et al., arXiv 1706.04599): when it says 80 %, about
-eight in ten should be right. The calibration error before and after is shown; on few rows it is never zero.
+compared by cross-validation, each with its last token and the mean of all tokens, and so is the penalty. The
+linear head is solved exactly and needs no learning rate. Probabilities are calibrated by one temperature on
+rows that the head did not learn from (Guo et al., arXiv 1706.04599): when it says 80 %, about eight in ten
+should be right. The calibration error before and after is shown; on few rows it is never zero.
 
 **Steps.** First the model reads the rows, a batch a step; then one step for each layer and penalty that is
 compared; then passes of the head over all features. What was read is kept when a run is stopped.
@@ -117,7 +118,7 @@ class FeatureClassifierParameters(RowParameters):
     max_steps: int = setting(
         -1,
         "Maximum of steps",
-        "All steps there may be, at least three; with few of them not all rows are read. -1: as many as needed.",
+        "All steps there may be, three or more; with few of them, not all rows are read. -1: no limit.",
         ge=-1,
         le=10_000_000,
     )

@@ -178,6 +178,7 @@ class Description:
     features: int
     base: dict[str, str]  # source; sha256 of its weights, empty for a hub id; architecture; dtype
     measured: dict[str, float] = field(default_factory=dict)
+    architectures: list[str] = field(default_factory=lambda: ["FeatureClassifierHead"])  # as config.json's
 
     def write(self, folder: Path) -> None:
         (folder / CONFIG).write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")
