@@ -24,6 +24,6 @@ kernel is out.
 
 from studio.sandbox.jail import Limits
 from studio.sandbox.results import Outcome, Result
-from studio.sandbox.session import Guest, Sandbox, Session, available
+from studio.sandbox.session import Guest, Sandbox, Session, available, require
 
-__all__ = ["Guest", "Limits", "Outcome", "Result", "Sandbox", "Session", "available"]
+__all__ = ["Guest", "Limits", "Outcome", "Result", "Sandbox", "Session", "available", "require"]

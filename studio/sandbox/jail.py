@@ -46,7 +46,9 @@ class Limits:
     """What one sandbox may use; all of it but `seconds` and `output` is held by the kernel.
 
     The most memory it can take is `memory` + `scratch` + about 80 MiB: one guest process, its files, the
-    keeper (12 MiB) and what pipes and sockets may buffer (64 MiB, pipe-user-pages-soft).
+    keeper (12 MiB) and what pipes and sockets may buffer (64 MiB, pipe-user-pages-soft). Two bounds need
+    more of the machine: that of `threads` a user other than root, or the right to make one, and Linux 5.14;
+    that of `files` rights in the user namespace (`Way.BARE`).
     """
 
     seconds: float = 5.0  # of a call, by the clock
@@ -207,7 +209,13 @@ def runtime() -> tuple[str, list[str]]:
     base = Path(sys.base_prefix)
     executable = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     inside = f"/python/bin/{executable.name}"
-    mounts = ["--ro-bind", str(executable), inside]
+    # Made first, because bubblewrap opens folders it makes along the way to their owner alone.
+    mounts = [
+        word
+        for folder in ("/python", "/python/bin", "/usr", "/usr/share", "/dev")
+        for word in ("--dir", folder)
+    ]
+    mounts += ["--ro-bind", str(executable), inside]
     for library in ("lib", "lib64"):
         if (base / library).is_dir():
             mounts += ["--ro-bind", str(base / library), f"/python/{library}"]

@@ -30,7 +30,7 @@ import socket
 import struct
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 SCRATCH = "/tmp"
@@ -191,6 +191,8 @@ def serve(studio: socket.socket) -> None:
         except MemoryError as problem:
             reserve.close()
             reply["fault"] = describe(problem)
+        except BadTests as problem:
+            reply |= {"fault": describe(problem.__cause__ or problem), "count": -1}
         except BaseException as problem:
             reply["fault"] = describe(problem)
         number += 1
@@ -218,15 +220,22 @@ def load(program: dict[str, Any]) -> tuple[Callable[[Any], float], int]:
     if program["kind"] == "grader":
         execute(program["source"], name, module.__dict__)
         return calling(module.__dict__.get("grade")), 0
-    steps = plan(program["tests"])  # before the answer's code has run: it could change how tests are read
+    try:
+        steps = plan(program["tests"])  # before the answer's code has run: it could change how tests are read
+    except Exception as problem:
+        raise BadTests from problem
     execute(program["source"], name, module.__dict__)
     return testing(steps, module.__dict__), len(steps)
 
 
 def execute(source: str, name: str, namespace: dict[str, Any]) -> None:
-    file = f"{name}.py"
+    exec(compiled(source, f"{name}.py"), namespace)
+
+
+def compiled(source: str, file: str) -> types.CodeType:
+    """The lines are kept for messages."""
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    exec(compile(source, file, "exec", dont_inherit=True), namespace)
+    return compile(source, file, "exec", dont_inherit=True)
 
 
 # ---- graders ----------------------------------------------------------------------------------------------
@@ -272,31 +281,58 @@ def a_score(value: Any) -> float:
 
 # ---- tests of a program -----------------------------------------------------------------------------------
 
+
+class BadTests(Exception):
+    """The tests cannot be read, which is not the answer's fault."""
+
+
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Pass)
 Plan = list[tuple[list[Any], Any]]  # for each test: the code that goes before it, the test's own code
 
 
 def plan(tests: list[str] | str) -> Plan:
-    """A list holds one test an entry. A script is cut at its top-level asserts and `test_…` functions; where
-    it has none, all of it is one test."""
+    """A list holds one test an entry. In a script every top-level assert, `test_…` function and method of a
+    TestCase is one; where there is none, the whole of it is, provided that it does something."""
     if not isinstance(tests, str):
-        return [([], compile(test, f"test {n}", "exec")) for n, test in enumerate(tests, 1)]
-    tree = ast.parse(tests, "tests")
+        return [([], compiled(test, f"test {number}")) for number, test in enumerate(tests, 1)]
     steps: Plan = []
-    before: list[Any] = []
-    functions: list[str] = []
-    for statement in tree.body:
-        code = compile(ast.Module([statement], []), "tests", "exec")
+    pending: list[ast.stmt] = []
+    compiled(tests, "tests")
+    body = ast.parse(tests, "tests").body
+    for statement in body:
         if isinstance(statement, ast.Assert):
-            steps.append((before, code))
-            before = []
+            steps.append((coded(pending), *coded([statement])))
+            pending = []
         else:
-            before.append(code)
-            if isinstance(statement, ast.FunctionDef) and statement.name.startswith("test_"):
-                functions.append(statement.name)
-    for function in functions:
-        steps.append((before, compile(f"{function}()", "tests", "exec")))
-        before = []
-    return steps or [([], compile(tree, "tests", "exec"))]
+            pending.append(statement)
+    for call in calls(body):
+        steps.append((coded(pending), compile(call, "tests", "exec")))
+        pending = []
+    if any(does_something(statement) for statement in pending):
+        steps.append((coded(pending[:-1]), *coded(pending[-1:])))
+    if not steps:
+        raise ValueError("there is no test in them")
+    return steps
+
+
+def coded(statements: list[ast.stmt]) -> list[Any]:
+    return [compile(ast.Module([statement], []), "tests", "exec") for statement in statements]
+
+
+def calls(body: list[ast.stmt]) -> Iterator[str]:
+    """What runs the test functions and the methods of test cases."""
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef) and statement.name.startswith("test_"):
+            yield f"{statement.name}()"
+        elif isinstance(statement, ast.ClassDef) and "TestCase" in "".join(map(ast.unparse, statement.bases)):
+            for part in statement.body:
+                if isinstance(part, ast.FunctionDef) and part.name.startswith("test"):
+                    yield f"{statement.name}({part.name!r}).debug()"
+
+
+def does_something(statement: ast.stmt) -> bool:
+    text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return not text and not isinstance(statement, DEFINITIONS)
 
 
 def testing(steps: Plan, namespace: dict[str, Any]) -> Callable[[Any], float]:

@@ -36,11 +36,16 @@ Sample = dict[str, Any]
 Item = dict[str, Any]
 
 
+def require() -> None:
+    """Raises StudioError with the next step when this machine can run no user-written programs. The first
+    time it is tried out, which takes some 100 ms."""
+    _tried_out(bubblewrap())
+
+
 def available() -> str:
-    """Why this machine can run no user-written programs, and the next step; empty when it can. The first time
-    it is tried out, which takes some 100 ms."""
+    """Why this machine can run no user-written programs, and the next step; empty when it can."""
     try:
-        _tried_out(bubblewrap())
+        require()
     except StudioError as problem:
         return str(problem)
     return ""
@@ -151,7 +156,7 @@ class Guest:
         self._asked = 0
         self._served = 0.0
         self.used_up = False
-        self.count = 0  # of tests, where the program holds them
+        self.count = 0  # of tests, where the program holds them; -1 when they cannot be read
         self.loaded = self.ask(program)
 
     def ask(self, case: Any, seconds: float | None = None) -> Result:
@@ -223,11 +228,11 @@ class Guest:
             return self._ended(Outcome.NONSENSE, 0)
         if reply.id != self._asked or not math.isfinite(reply.score or 0.0):
             return self._ended(Outcome.NONSENSE, 0)
-        if reply.fault:
-            return results.failed(reply.fault, self._limits.memory)
         if self._asked == 0:
             self.count = reply.count
-        elif reply.score is None:
+        if reply.fault:
+            return results.failed(reply.fault, self._limits.memory)
+        if self._asked > 0 and reply.score is None:
             return self._ended(Outcome.NONSENSE, 0)
         return Result(Outcome.SCORE, reply.score)
 

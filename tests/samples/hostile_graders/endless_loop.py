@@ -1,0 +1,7 @@
+# expect: time
+"""Never returns."""
+
+
+def grade(sample, item):
+    while True:
+        pass

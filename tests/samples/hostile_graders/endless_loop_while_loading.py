@@ -1,0 +1,5 @@
+# expect: time
+"""Never returns from its first lines."""
+
+while True:
+    pass

@@ -1,0 +1,6 @@
+# expect: error
+"""Returns an integer no float can hold."""
+
+
+def grade(sample, item):
+    return 10**400

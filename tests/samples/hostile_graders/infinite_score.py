@@ -1,0 +1,6 @@
+# expect: error
+"""Returns infinity, which would spoil every mean."""
+
+
+def grade(sample, item):
+    return float("inf")

@@ -1,0 +1,6 @@
+# expect: error
+"""Pretends that somebody pressed Ctrl-C."""
+
+
+def grade(sample, item):
+    raise KeyboardInterrupt

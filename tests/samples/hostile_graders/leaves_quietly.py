@@ -1,0 +1,8 @@
+# expect: ended
+"""Ends its process as if all were well."""
+
+import os
+
+
+def grade(sample, item):
+    os._exit(0)

@@ -1,0 +1,4 @@
+# expect: error
+"""Holds nothing that grades."""
+
+GRADE = 1.0

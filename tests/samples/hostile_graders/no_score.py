@@ -1,0 +1,6 @@
+# expect: error
+"""Returns nothing."""
+
+
+def grade(sample, item):
+    pass

@@ -1,0 +1,6 @@
+# expect: error
+"""Returns a text."""
+
+
+def grade(sample, item):
+    return "1.0"
