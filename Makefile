@@ -111,6 +111,7 @@ $(READY_TO_TEST): $(INSTALLED)
 	extras=web,worker,dev
 	$(put)
 	lacking=()
+	command -v bwrap >/dev/null || lacking+=(bubblewrap)
 	command -v chromium >/dev/null || lacking+=(chromium)
 	command -v redis-server >/dev/null || lacking+=(redis-server)
 	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || lacking+=(postgresql)
