@@ -358,13 +358,16 @@ def _two_processes(folder: Path) -> None:
 
 def test_two_processes_fill_one_batch_together(tmp_path: Path) -> None:
     """Six answers each, groups of four: the second group lies in both."""
-    program = f"from pathlib import Path; from tests.worker.test_dapo import _two_processes as f; f(Path({str(tmp_path)!r}))"
+    program = (
+        "import sys, pathlib; from tests.worker import test_dapo as t; "
+        "t._two_processes(pathlib.Path(sys.argv[1]))"
+    )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     started = [
         subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", program],
+            [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)],
             cwd=ROOT,
             env={
                 **os.environ,
