@@ -101,11 +101,52 @@ CONVERTERS: dict[tuple[str, str], Callable[[Row], list[Row]]] = {
 }
 
 
-def converted(path: Path, shape: str, reads: str, *, most: int | None = None) -> Iterator[Row]:
-    """The rows of a file of one shape, as a trainer that reads `reads` takes them."""
+def converted(
+    path: Path, shape: str, reads: str, *, most: int | None = None, thinking: bool = True
+) -> Iterator[Row]:
+    """The rows of a file of one shape, as a trainer that reads `reads` takes them. The reasoning of an answer
+    is written before it, between <think> tags, or left out."""
     convert = CONVERTERS[reads, shape]
     for row in read(path, most):
-        yield from convert(row)
+        yield from convert(_thought(row, thinking))
+
+
+def turns(row: Row) -> list[Row]:
+    """A conversation as one row for each answer that is to be learned: what came before, and the answer. An
+    answer with the weight 0 is only ever part of what came before."""
+    messages = row["messages"]
+    tools = {"tools": row["tools"]} if row.get("tools") else {}
+    return [
+        {"prompt": _plain(messages[:at]), "completion": _plain(messages[at : at + 1]), **tools}
+        for at, message in enumerate(messages)
+        if message["role"] == "assistant" and at and message.get("weight") != 0
+    ]
+
+
+def has_weights(row: Row) -> bool:
+    """Whether some answer of a conversation is not to be learned."""
+    return any(message.get("weight") == 0 for message in row.get("messages") or ())
+
+
+def _plain(messages: list[Row]) -> list[Row]:
+    return [{key: value for key, value in message.items() if key != "weight"} for message in messages]
+
+
+def _thought(row: Row, thinking: bool) -> Row:
+    """The row with every message's `thinking` in its text, where chat templates look for it, or without."""
+    found = {
+        name: [_with_thinking(message, thinking) for message in value]
+        for name, value in row.items()
+        if isinstance(value, list) and any(isinstance(m, dict) and m.get("thinking") for m in value)
+    }
+    return row | found if found else row
+
+
+def _with_thinking(message: Row, thinking: bool) -> Row:
+    kept = {key: value for key, value in message.items() if key != "thinking"}
+    if thinking and message.get("thinking") and isinstance(kept.get("content"), str):
+        kept["content"] = f"<think>\n{message['thinking']}\n</think>\n\n{kept['content']}"
+    return kept
 
 
 def read(path: Path, most: int | None = None) -> Iterator[Row]:

@@ -47,13 +47,19 @@ def bundle(session: Session, run: Run) -> dict[str, str]:
     technique = techniques.get(run.technique)
     if run.dataset_version is None or run.model is None:
         raise NotFound("This run's model or dataset is no longer there.", hint="Choose another run.")
+    how = {
+        "thinking": run.parameters.get("thinking", "learn") == "learn",
+        "by_turns": any(choice["name"] == "by_turns" for choice in run.choices),
+    }
     files = {
-        "train.jsonl": _rows(run.dataset_version, technique.reads),
+        "train.jsonl": _rows(run.dataset_version, technique.reads, **how),
         "requirements.txt": requirements(run),
         "README.md": _readme(run),
     }
     if run.held_out:
-        files["held_out.jsonl"] = _rows(run.held_out, technique.reads, run.parameters["eval_rows"])
+        files["held_out.jsonl"] = _rows(
+            run.held_out, technique.reads, most=run.parameters["eval_rows"], **how
+        )
     for wanted in technique.inputs:
         if wanted.kind == "dataset" and (reference := run.inputs.get(wanted.name)):
             found = library.find_version(session, reference)
@@ -119,7 +125,8 @@ class Script:
             [
                 "\ndef read(name):",
                 '    with open(name, encoding="utf-8") as file:',
-                "        return Dataset.from_list([json.loads(line) for line in file])\n\n",
+                "        rows = [json.loads(line) for line in file]",
+                "    return Dataset.from_list(rows, on_mixed_types='use_json')\n\n",
                 *reads,
                 "",
             ]
@@ -254,9 +261,18 @@ def _grader(session: Session, choice: GraderChoice) -> dict[str, Any]:
     return found
 
 
-def _rows(version: DatasetVersion, reads: str, most: int | None = None) -> str:
+def _rows(
+    version: DatasetVersion,
+    reads: str,
+    *,
+    most: int | None = None,
+    thinking: bool = True,
+    by_turns: bool = False,
+) -> str:
     """The rows as the trainer reads them, one JSON object a line."""
-    found = rows.converted(library.rows_path(version), version.shape, reads, most=most)
+    found = rows.converted(library.rows_path(version), version.shape, reads, most=most, thinking=thinking)
+    if by_turns:
+        found = (turn for row in found for turn in rows.turns(row))
     return "".join(orjson.dumps(row).decode() + "\n" for row in found)
 
 

@@ -12,17 +12,35 @@ from studio.rows import Row, last_words, reference_of
 from worker.order import DataOrder
 
 
-def load(order: DataOrder, reads: str, *, most: int | None = None, like: Dataset | None = None) -> Dataset:
+def load(
+    order: DataOrder,
+    reads: str,
+    *,
+    most: int | None = None,
+    like: Dataset | None = None,
+    thinking: bool = True,
+) -> Dataset:
     """All rows (or `most` of them, spread evenly) in the columns of a trainer that reads `reads`; held-out
     rows in those of the training rows.
 
     The studio checked the rows when they came in. Raises StudioError when there are none."""
-    found = list(rows.converted(order.path, order.shape, reads, most=most))
+    found = list(rows.converted(order.path, order.shape, reads, most=most, thinking=thinking))
     if not found:
         raise StudioError(f"“{order.title}” is empty.", hint="Choose a dataset with rows.", field="dataset")
     if like is not None and reads == "answers":
         found = [_in_form_of(row, like.column_names, order.title) for row in found]
-    return Dataset.from_list(found)
+    return table(found)
+
+
+def table(found: list[Row]) -> Dataset:
+    """The rows as a table. Values of several forms, such as the arguments of different tools, stay as they
+    are: as columns of a struct each tool would get the others' arguments too, empty."""
+    return Dataset.from_list(found, on_mixed_types="use_json")
+
+
+def by_turns(dataset: Dataset) -> Dataset:
+    """Conversations as one row an answer."""
+    return table([turn for row in dataset for turn in rows.turns(row)])
 
 
 def _in_form_of(row: Row, columns: list[str], title: str) -> Row:

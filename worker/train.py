@@ -16,7 +16,7 @@ import torch
 from transformers import set_seed
 
 from studio.exits import Exit
-from worker import data, failures, ingredients, model, samples, telemetry
+from worker import data, failures, ingredients, masks, model, samples, telemetry
 from worker.order import Order
 
 TINY = 20_000_000  # parameters; below this a second thread costs more than it brings
@@ -39,11 +39,12 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     assert order.data is not None
     spool.say("versions", data=_versions())
     spool.say("activity", text="Reading the data")
-    rows = data.load(order.data, order.reads)
+    thinking = order.parameters.get("thinking", "learn") == "learn"
+    rows = data.load(order.data, order.reads, thinking=thinking)
     held_out = None
     if order.held_out:
         most = order.parameters["eval_rows"]
-        held_out = data.load(order.held_out, order.reads, most=most, like=rows)
+        held_out = data.load(order.held_out, order.reads, most=most, like=rows, thinking=thinking)
     watcher.leave_if_asked()
 
     spool.say("activity", text="Loading the model")
@@ -53,6 +54,12 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     watcher.leave_if_asked()
 
     spool.say("activity", text="Preparing the rows")
+    choices = []
+    if reason := masks.why_by_turns(order, rows, tokenizer):
+        rows, held_out = data.by_turns(rows), held_out and data.by_turns(held_out)
+        order.arguments |= {"assistant_only_loss": False, "completion_only_loss": True}
+        choices.append({"name": masks.BY_TURNS, "value": "on", "reason": reason})
+    spool.say("choices", data=choices)
     trainer = ingredients.resolve(order.trainer)(
         model=base,
         args=ingredients.arguments(order),

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.plain import plain
 from app.people import who
-from studio import attempts, comparison, db, metrics, queue, runs
+from studio import attempts, comparison, db, metrics, queue, runs, script
 from studio.errors import StudioError
 from studio.models import Run, Sample
 from studio.runs import RunConfig
@@ -95,6 +95,16 @@ def config(run_id: int) -> RunConfig:
     """The configuration that would start this run again."""
     with db.reading() as session:
         return runs.config_of(runs.get(session, run_id))
+
+
+@router.get("/runs/{run_id}/script", response_class=Response)
+def as_script(run_id: int) -> Response:
+    """The run as a plain training script with its rows and library versions, zipped: it needs no studio."""
+    with db.reading() as session:
+        run = runs.get(session, run_id)
+        packed = script.archive(script.bundle(session, run))
+    named = f'attachment; filename="run-{run_id}.zip"'
+    return Response(packed, media_type="application/zip", headers={"Content-Disposition": named})
 
 
 @router.get("/runs/{run_id}/log")

@@ -1,12 +1,16 @@
 """Commands for runs: start, watch, stop, resume, compare."""
 
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+from pydantic import BaseModel, ValidationError
 
 from app.cli.speech import answer, pairs, read_json, table
 from studio.errors import StudioError
+
+Read = TypeVar("Read", bound=BaseModel)
 
 
 @click.group()
@@ -19,18 +23,9 @@ def run() -> None:
 @answer(pairs)
 def run_start(config: Any) -> dict[str, Any]:
     """Start a run from a JSON file: {"model", "dataset", "technique", "adapter", "parameters", …}."""
-    from pydantic import ValidationError
-
     from studio import db, queue, runs
 
-    given = read_json(config)
-    try:
-        wanted = runs.RunConfig.model_validate(given)
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        fields = ", ".join(runs.RunConfig.model_fields)
-        raise StudioError(f"{name}: {first['msg']}.", hint=f"Fields: {fields}.", field=name) from problem
+    wanted = _read_as(runs.RunConfig, config)
     with db.transaction() as session:
         started = _run_json(runs.launch(session, wanted, who="command line"))
     return started | {"workers_woken": queue.wake_workers().result()}
@@ -143,6 +138,83 @@ def _run_json(each: Any) -> dict[str, Any]:
         "attempt": each.attempt,
         "created": each.created,
     }
+
+
+@run.command("script")
+@click.argument("run_id", type=int)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@answer(pairs)
+def run_script(run_id: int, folder: Path) -> dict[str, Any]:
+    """Write a run as a plain training script, with its rows and library versions, into a new folder."""
+    from studio import db, runs, script
+
+    if folder.exists() and any(folder.iterdir()):
+        raise StudioError(f"{folder} is not empty.", hint="Name a folder that is not there yet.")
+    with db.reading() as session:
+        files = script.bundle(session, runs.get(session, run_id))
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return {
+        "folder": str(folder),
+        "files": len(files),
+        "next": "pip install -r requirements.txt; python train.py",
+    }
+
+
+@run.command("sweep")
+@click.argument("config", type=click.File("rb"))
+@answer(table("id", "name", "state"))
+def run_sweep(config: Any) -> list[dict[str, Any]]:
+    """Start several runs from a JSON file: {"config": {…}, "fields": {"learning_rate": [1e-4, 2e-4]}, …}."""
+    from studio import db, queue, runs, sweeps
+
+    given = read_json(config)
+    if not isinstance(given, dict) or not {"config", "fields"} <= given.keys():
+        raise StudioError("The file has no config or no fields.", hint="tunesmith run sweep --help")
+    base = _as(runs.RunConfig, given["config"])
+    known = {name: given[name] for name in ("name", "method", "count") if name in given}
+    with db.transaction() as session:
+        sweep = sweeps.launch(session, base, fields=given["fields"], who="command line", **known)
+        started = [_run_json(each) for each in sweeps.runs_of(session, sweep.id)]
+    queue.wake_workers().result()
+    return started
+
+
+@run.command("lab")
+@click.argument("config", type=click.File("rb"))
+@answer(pairs)
+def run_lab(config: Any) -> dict[str, Any]:
+    """Try a reward on a model before reinforcement learning, from a JSON file: {"model", "dataset",
+    "graders": [{"grader": "exact_match"}], "prompts": 32, "samples": 8}. Waits for the answer."""
+    from studio import db, lab, queue, runs
+
+    wanted = _read_as(lab.LabConfig, config)
+    with db.transaction() as session:
+        run_id = lab.launch(session, wanted, who="command line").id
+    queue.wake_workers().result()
+    while True:
+        with db.reading() as session:
+            found = runs.get(session, run_id)
+            if found.state not in runs.ACTIVE:
+                told = lab.findings(session, found)
+                return {"id": run_id, "state": found.state, **(lab.as_json(told) if told else found.error)}
+        time.sleep(0.5)
+
+
+def _read_as(kind: type[Read], file: Any) -> Read:
+    return _as(kind, read_json(file))
+
+
+def _as(kind: type[Read], given: Any) -> Read:
+    """Raises StudioError naming the first field that is wrong."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        fields = ", ".join(kind.model_fields)
+        raise StudioError(f"{name}: {first['msg']}.", hint=f"Fields: {fields}.", field=name) from problem
 
 
 COMMANDS = (run,)

@@ -32,6 +32,13 @@ class SFTParameters(RowParameters):
         source="Answers alone is what instruction tuning measures at use",
         ours=True,
     )
+    thinking: Literal["learn", "drop"] = setting(
+        "learn",
+        "Reasoning",
+        "Where answers come with reasoning: learn it before the answer, in <think> tags, or drop it.",
+        source="Qwen3 and DeepSeek-R1 write it so; their chat templates take it out of earlier turns",
+        ours=True,
+    )
     packing: bool = setting(
         False,
         "Packing",

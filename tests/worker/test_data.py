@@ -96,3 +96,49 @@ def test_a_pair_is_two_thumbs_and_a_talk_ends_where_its_reference_begins(tmp_pat
     )
     assert len(asked) == 1
     assert orjson.loads(asked[0]["row"])["reference_answer"] == "a"
+
+
+def called(name: str, **arguments: Any) -> dict[str, Any]:
+    return {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"type": "function", "function": {"name": name, "arguments": arguments}}],
+    }
+
+
+def test_a_tool_gets_its_own_arguments_only(tmp_path: Path) -> None:
+    talks = [
+        {
+            "messages": [USER, called("add", a=1, b=2)],
+            "tools": [{"type": "function", "function": {"name": "add"}}],
+        },
+        {
+            "messages": [USER, called("look", where="there")],
+            "tools": [{"type": "function", "function": {"name": "look"}}],
+        },
+        {"messages": [USER, ASSISTANT]},
+    ]
+    loaded = data.load(order(tmp_path, "chat", talks), "answers")
+    for row, talk in zip(loaded, talks, strict=True):
+        made = row["messages"][1].get("tool_calls")
+        assert made == talk["messages"][1].get("tool_calls")
+        assert row.get("tools") == talk.get("tools")
+
+
+def test_reasoning_is_learned_before_the_answer_or_dropped(tmp_path: Path) -> None:
+    thought = {"role": "assistant", "content": "4", "thinking": "2 and 2"}
+    talk = order(tmp_path, "chat", [{"messages": [USER, thought]}])
+    with_it = data.load(talk, "answers")[0]["messages"][1]
+    assert with_it == {"role": "assistant", "content": "<think>\n2 and 2\n</think>\n\n4"}
+    without = data.load(talk, "answers", thinking=False)[0]["messages"][1]
+    assert without == {"role": "assistant", "content": "4"}
+
+
+def test_answers_of_weight_zero_are_never_learned(tmp_path: Path) -> None:
+    wrong = {"role": "assistant", "content": "wrong", "weight": 0}
+    talk = {"messages": [USER, wrong, USER, ASSISTANT]}
+    loaded = data.load(order(tmp_path, "chat", [talk, {"messages": [USER, ASSISTANT]}]), "answers")
+    cut = data.by_turns(loaded)
+    assert [row["completion"][0]["content"] for row in cut] == ["a", "a"]
+    assert [len(row["prompt"]) for row in cut] == [3, 1]
+    assert not any("weight" in message for row in cut for message in row["prompt"] + row["completion"])

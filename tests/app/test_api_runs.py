@@ -1,0 +1,104 @@
+"""Runs over REST and the command line: sweeps, chains, scripts, and what is refused."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from fastapi.testclient import TestClient
+
+from app import cli, main
+from studio import sample
+
+
+@pytest.fixture
+def api(database: Path) -> Iterator[TestClient]:
+    sample.load()
+    with TestClient(main.build(), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+CONFIG: dict[str, Any] = {
+    "model": sample.STARTER_NAME,
+    "dataset": "Medication directions: labelled",
+    "adapter": "lora",
+}
+
+
+def test_a_sweep_is_started_listed_and_stopped(api: TestClient) -> None:
+    asked = {"config": CONFIG, "fields": {"learning_rate": [0.001, 0.01], "seed": [1, 2]}, "name": "rates"}
+    made = api.post("/api/sweeps", json=asked)
+    assert made.status_code == 201, made.text
+    sweep = made.json()
+    assert len(sweep["runs"]) == 4
+    assert {run["sweep_id"] for run in sweep["runs"]} == {sweep["id"]}
+    assert [each["name"] for each in api.get("/api/sweeps").json()] == ["rates"]
+    assert len(api.get(f"/api/sweeps/{sweep['id']}").json()["runs"]) == 4
+    assert api.post(f"/api/sweeps/{sweep['id']}/stop").json() == {"stopped": 4}
+
+
+def test_a_sweep_with_one_wrong_run_starts_none(api: TestClient) -> None:
+    asked = {"config": CONFIG, "fields": {"learning_rate": [0.001, 7]}}
+    refused = api.post("/api/sweeps", json=asked)
+    assert refused.status_code == 422
+    assert refused.json()["field"] == "learning_rate"
+    assert api.get("/api/runs").json() == []
+    assert api.get("/api/sweeps").json() == []
+
+
+def test_a_run_is_downloaded_as_a_script(api: TestClient) -> None:
+    run = api.post("/api/runs", json=CONFIG).json()
+    answer = api.get(f"/api/runs/{run['id']}/script")
+    assert answer.headers["content-type"] == "application/zip"
+    files = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert {"train.py", "train.jsonl", "requirements.txt", "README.md"} <= set(files.namelist())
+    script = files.read("train.py").decode()
+    assert "SFTTrainer(" in script
+    assert "LoraConfig(" in script
+    assert len(files.read("train.jsonl").splitlines()) == 500
+
+
+def test_a_run_may_start_from_what_another_will_make(api: TestClient) -> None:
+    first = api.post("/api/runs", json=CONFIG).json()
+    second = api.post("/api/runs", json=CONFIG | {"model": f"run:{first['id']}"}).json()
+    assert second["after_id"] == first["id"]
+    assert second["model"] is None
+    again = api.get(f"/api/runs/{second['id']}/config").json()
+    assert again["model"] == f"run:{first['id']}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"inputs": {"teacher_model": 1}}, "reads no “teacher_model”"),
+        ({"graders": [{"grader": "nothing"}]}, "no grader “nothing”"),
+        ({"graders": [{"grader": "exact_match"}, {"grader": "exact_match"}]}, "Two graders"),
+        ({"graders": [{"grader": "exact_match", "parameters": {"x": 1}}]}, "no setting “x”"),
+        ({"adapter": "frozen"}, "does not go with"),
+        ({"model": "run:12"}, "no run 12"),
+        ({"technique": "distillation", "dataset": "Medication directions: prompts"}, "Choose a teacher"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(api: TestClient, changes: dict[str, Any], says: str) -> None:
+    refused = api.post("/api/runs", json=CONFIG | changes)
+    assert refused.status_code in (404, 422)
+    assert says in refused.json()["error"]
+
+
+def test_the_command_line_writes_scripts_and_starts_sweeps(api: TestClient, tmp_path: Path) -> None:
+    file = tmp_path / "sweep.json"
+    file.write_text(json.dumps({"config": CONFIG, "fields": {"seed": [1, 2, 3]}}))
+    started = CliRunner().invoke(cli.main, ["run", "sweep", str(file), "--json"])
+    assert started.exit_code == 0, started.output
+    runs = json.loads(started.output)
+    assert len(runs) == 3
+    made = CliRunner().invoke(cli.main, ["run", "script", str(runs[0]["id"]), str(tmp_path / "alone")])
+    assert made.exit_code == 0, made.output
+    assert (tmp_path / "alone" / "train.py").exists()
+    twice = CliRunner().invoke(cli.main, ["run", "script", str(runs[0]["id"]), str(tmp_path / "alone")])
+    assert twice.exit_code == 2
+    assert "not empty" in twice.output
