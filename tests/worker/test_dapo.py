@@ -129,7 +129,11 @@ class Recording(DAPOTrainer):
 
 
 def make(folder: Path, rows: Dataset, **given: Any) -> Recording:
-    extra = {name: given.pop(name) for name in ("rollout_func", "callbacks") if name in given}
+    extra = {
+        name: given.pop(name)
+        for name in ("rollout_func", "environment_factory", "reward_funcs")
+        if name in given
+    }
     settings: dict[str, Any] = {
         "output_dir": str(folder),
         "per_device_train_batch_size": 8,
@@ -150,9 +154,8 @@ def make(folder: Path, rows: Dataset, **given: Any) -> Recording:
         model=AutoModelForCausalLM.from_pretrained(STARTER, dtype=torch.float32),
         args=DAPOConfig(**settings),
         train_dataset=rows,
-        reward_funcs=[spoken],
         processing_class=AutoTokenizer.from_pretrained(STARTER),
-        **extra,
+        **({"reward_funcs": [spoken]} | extra),
     )
 
 
@@ -294,6 +297,44 @@ def test_tokens_that_a_tool_wrote_stay_out_of_the_loss(
     assert batch["tool_mask"].tolist() == [[1, 1, 1, 0, 0, 1]] * 8
     assert batch["num_items_in_batch"] == 8 * 4
     assert {row["remark"] for row in trainer.trained_rows} == {"said 10", "said 11"}
+
+
+class Coin:
+    """An environment that adds to the prompt, offers a tool, and rewards every second answer."""
+
+    begun = 0
+
+    def reset(self, **row: Any) -> str:
+        Coin.begun += 1
+        self.turn = Coin.begun
+        return f" flip {self.turn}"
+
+    def flip(self) -> str:
+        """Flips the coin.
+
+        Returns:
+            Heads or tails.
+        """
+        return "heads"
+
+    def get_reward(self) -> float:
+        return float(self.turn % 2)
+
+
+def test_environments_are_begun_once_for_each_answer_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
+    monkeypatch.setattr(Coin, "begun", 0)
+    rows = rows_of(*["easy"] * 8)
+    trainer = make(tmp_path, rows, environment_factory=Coin, reward_funcs=[], max_steps=1)
+    trainer.train()
+    (log,) = logs_of(trainer)
+    assert log["dynamic_sampling/filled"] == 1
+    assert Coin.begun == 8 * log["dynamic_sampling/generated_per_used"]
+    assert log["rewards/Coin/mean"] == 0.5
+    assert all(" flip " in prompt[-1]["content"] for prompt in trainer._logs["prompt"])
+    assert "tool_mask" in trainer.batches[0]
 
 
 def test_columns_that_a_reward_function_logs_belong_to_the_answers_that_stayed(tmp_path: Path) -> None:
