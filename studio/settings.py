@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     )
     stop_grace: float = Field(60.0, gt=0, description="Seconds a trainer has to save before it is killed.")
 
+    grader_hosts: str = Field(
+        "",
+        description="Hosts that graders may call, separated by commas; * is any. Empty: any as long as the "
+        "studio listens on loopback only, none otherwise.",
+    )
     max_upload: int = Field(20 * 2**30, description="Largest upload, in bytes.")
     trust_remote_code: bool = Field(False, description="Let a model folder bring Python code. Leave it off.")
     offline: bool = Field(False, description="Never ask a model hub; only local folders and the cache.")

@@ -21,10 +21,12 @@ class Failures:
         self._grader, self._hint = grader, hint
         self.scored = 0
         self.failed = 0
+        self.last = ""
 
     def note(self, message: str) -> None:
         """An answer went without a proper score. Raises StudioError when none ever had one."""
         self.failed += 1
+        self.last = message
         if self.failed <= SAID or str(self.failed).rstrip("0") == "1":
             log.warning("%s: failure %d. %s", self._grader, self.failed, message)
         if self.failed >= PATIENCE and not self.scored:

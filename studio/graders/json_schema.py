@@ -4,6 +4,7 @@
 A schema is data: patterns in it are searched within a bound of time, and nothing is fetched for a `$ref`."""
 
 import functools
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -52,7 +53,7 @@ def prepare(parameters: JsonSchema) -> Scorer:
 
 
 def of_row(schema: Any) -> Check | None:
-    text = schema if isinstance(schema, str) else orjson.dumps(schema).decode()
+    text = schema if isinstance(schema, str) else json.dumps(schema)
     try:
         return checker(text) if text.strip() not in ("", "null") else None
     except StudioError:

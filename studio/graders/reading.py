@@ -111,7 +111,7 @@ def _json_text(value: Any) -> Any:
         except orjson.JSONDecodeError as problem:
             raise ValueError(f"this is no JSON: {problem.msg}, line {problem.lineno}") from None
         return text
-    return orjson.dumps(value).decode()
+    return json.dumps(value, ensure_ascii=False)
 
 
 JsonText = Annotated[str, BeforeValidator(_json_text)]

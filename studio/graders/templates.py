@@ -68,9 +68,11 @@ def _follow(value: Any, path: str, namespace: str) -> Any:
 
 
 def item(case: Case) -> dict[str, Any]:
-    """The row as OpenAI's and Amazon's graders get it: its columns, with the prompt as `messages`."""
+    """The row as OpenAI's and Amazon's graders get it: its columns, and the prompt as `messages`."""
     found = dict(case.row)
-    found.setdefault("messages", list(case.messages))
+    asked = list(case.messages) or [{"role": "user", "content": case.prompt}]
+    if case.messages or case.prompt:  # a row that holds a whole conversation holds the answer too
+        found["messages"] = asked
     if case.reference != "":
         found.setdefault("reference_answer", case.reference)
     return found
