@@ -10,6 +10,7 @@ with intent, fake that its own tests passed: read some of the best answers of a 
 """
 
 import json
+import logging
 import re
 import time
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ from studio.sandbox import Guest, Outcome
 BLOCK = re.compile(r"```(?:python3?|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 CALLS_CHECK = re.compile(r"^check\(", re.MULTILINE)
 DEFINES_CHECK = re.compile(r"^def check\(", re.MULTILINE)
+ENOUGH = 100  # rows without tests until that is said
+
+log = logging.getLogger("tunesmith.graders")
 
 
 class UnitTests(FinalPart):
@@ -59,8 +63,8 @@ class UnitTests(FinalPart):
 
 @dataclass(frozen=True)
 class Report:
-    """`passed` of `count` tests; `message` says what the first other one met. No count: the row has no tests
-    that can be run."""
+    """`passed` of `count` tests; `message` says what the first other one met. `count` is 0 for a row without
+    tests, -1 when its tests cannot be run."""
 
     passed: int = 0
     count: int = 0
@@ -76,18 +80,28 @@ class UnitTestScorer:
         self._sandbox = sandbox.Sandbox(
             sandbox.Limits(seconds=parameters.seconds, memory=parameters.memory << 20)
         )
-        self.failures = Failures("Unit tests", f"Rows need tests in their column “{parameters.tests}”.")
+        self.failures = Failures("Unit tests", f"Mend the tests in the column “{parameters.tests}”.")
+        self._without = 0
 
     def __call__(self, cases: Sequence[Case]) -> list[Score]:
         return [self._score(self.report(case)) for case in cases]
 
     def _score(self, report: Report) -> Score:
-        if report.count == 0:
+        if report.count < 0:
             self.failures.note(report.message)
+            return None
+        if report.count == 0:
+            self._note_without(report.message)
             return None
         self.failures.note_score()
         share = report.passed / report.count
         return float(share == 1.0) if self._parameters.all_or_nothing else share
+
+    def _note_without(self, message: str) -> None:
+        """Rows of other kinds may have no tests; when none has any, that deserves a word."""
+        self._without += 1
+        if self._without == ENOUGH and not self.failures.scored:
+            log.warning("Unit tests: %d rows so far, none with tests. %s", ENOUGH, message)
 
     def report(self, case: Case) -> Report:
         tests = tests_of(case.row, self._parameters.tests)
@@ -104,7 +118,7 @@ class UnitTestScorer:
     def _run(self, guest: Guest) -> Report:
         loaded = guest.loaded
         if guest.count < 0:
-            return Report(message=f"The row's tests cannot be run: {loaded.message}")
+            return Report(0, -1, f"The row's tests cannot be run: {loaded.message}")
         if loaded.outcome is not Outcome.SCORE:
             return Report(0, max(1, guest.count), loaded.message)
         until = time.monotonic() + self._parameters.seconds - loaded.seconds

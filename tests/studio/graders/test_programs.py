@@ -165,7 +165,7 @@ def test_tests_are_lists_scripts_functions_or_test_cases(tests: Any, passed: int
 def test_the_check_function_of_a_row_is_called_with_its_entry_point() -> None:
     assert report(ADD, CHECK, entry_point="add") == (1, 1, "")
     assert report(ADD, CHECK.replace("== 3", "== 4"), entry_point="add")[:2] == (0, 1)
-    assert report(ADD, CHECK)[1] == 0, "nothing calls it"
+    assert report(ADD, CHECK)[1] == -1, "nothing calls it"
 
 
 def test_a_failing_test_is_quoted() -> None:
@@ -214,13 +214,24 @@ def test_the_score_is_the_share_that_passes_or_all_or_nothing() -> None:
     assert UnitTestScorer(UnitTests(all_or_nothing=True))([Case(ADD, row={"tests": TESTS[:1]})]) == [1.0]
 
 
-def test_rows_without_tests_are_left_out_and_a_dataset_without_any_ends_the_run() -> None:
+def test_rows_without_tests_are_left_out_and_it_is_said_when_no_row_has_any(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     score = UnitTestScorer(UnitTests(tests="checks"))
-    rows = [{}, {"checks": []}, {"checks": "assert ("}, {"checks": "def helper():\n    pass"}]
-    assert score([Case(ADD, row=row) for row in rows]) == [None] * 4
-    with pytest.raises(StudioError, match="no tests in “checks”") as problem:
-        score([Case(ADD, row={"tests": TESTS})] * PATIENCE)
-    assert "checks" in problem.value.hint
+    with caplog.at_level(logging.WARNING, "tunesmith.graders"):
+        assert score([Case(ADD, row={"tests": TESTS}), Case(ADD, row={"checks": []})] * 50) == [None] * 100
+    (said,) = caplog.messages
+    assert "none with tests" in said
+    assert score([Case(ADD, row={"checks": TESTS[0]})]) == [1.0]
+
+
+def test_tests_that_cannot_be_run_are_no_fault_of_the_answer_and_end_a_run_that_has_no_others() -> None:
+    score = UnitTestScorer(UnitTests())
+    broken = [Case(ADD, row={"tests": tests}) for tests in ("assert (", ["def"], "def helper():\n    pass")]
+    assert score(broken) == [None] * 3
+    with pytest.raises(StudioError, match=r"tests cannot be run: tests line 1.*SyntaxError") as problem:
+        score(broken[:1] * PATIENCE)
+    assert "“tests”" in problem.value.hint
 
 
 def test_tests_may_stand_among_the_further_columns_of_a_row() -> None:
