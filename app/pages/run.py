@@ -13,7 +13,7 @@ from app.parts import Paced, Query, fragment, live, render, words
 from app.toolkit import html
 from studio import db, runs
 from studio.errors import StudioError
-from studio.models import LogPart, Metric, Model, Run, State
+from studio.models import LogPart, Metric, Model, Run, State, Sweep
 
 TABS = [
     ("charts", "Charts"),
@@ -41,6 +41,7 @@ def run_header(query: Query) -> Paced:
             model=result_of(session, run),
             figures=figures(session, run),
             parent=session.get(Run, run.parent_id) if run.parent_id else None,
+            sweep=session.get(Sweep, run.sweep_id) if run.sweep_id else None,
             last_words=last_words(session, run) if run.state == State.FAILED else "",
         )
         return Paced(body, 1 if run_words.is_active(run) else CALM)

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from app.pages import run_words
 from app.parts import Query, render
-from studio import parameters, runs
-from studio.models import Run
+from studio import graders, parameters, runs
+from studio.graders.choice import GraderChoice
+from studio.models import DatasetVersion, Model, Run
 from studio.parameters import Parameters
 
 DECIDED_BY_DEFAULT = {"name", "parent", "recommendation", "project"}
@@ -32,7 +33,7 @@ class Setting:
     source: str
 
 
-def show(_session: Session, run: Run, query: Query) -> Markup:
+def show(session: Session, run: Run, query: Query) -> Markup:
     groups = [(title, rows) for title, rows in groups_of(run) if rows]
     changed_only = query.text("only") == "changed"
     if changed_only:
@@ -44,7 +45,73 @@ def show(_session: Session, run: Run, query: Query) -> Markup:
         groups=groups,
         changed_only=changed_only,
         command=command(run),
+        graders=graders_of(run),
+        is_graded=bool((technique := run_words.technique_of(run)) and technique.graded),
+        inputs=inputs_of(session, run),
+        reports=[report(name, told) for name, told in run.report.items()],
     )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One grader of a run; `settings` are (title, value) of those that are not the default."""
+
+    name: str
+    help: str
+    weight: str
+    settings: list[tuple[str, str]]
+
+
+def graders_of(run: Run) -> list[Part]:
+    """The run's graders, those whose file is gone with their bare name."""
+    found = []
+    for choice in map(GraderChoice.model_validate, run.graders):
+        grader = graders.get(choice.grader) if graders.has(choice.grader) else None
+        fields = grader.parameters.model_fields if grader else {}
+        settings = [
+            (field.title or name, worded(choice.parameters[name]))
+            for name, field in fields.items()
+            if choice.parameters.get(name) not in (None, field.get_default(call_default_factory=True))
+        ]
+        found.append(Part(choice.name, grader.help if grader else "", f"{choice.weight:g}", settings))
+    return found
+
+
+def inputs_of(session: Session, run: Run) -> list[tuple[str, str, str]]:
+    """(title, name, address) of what the technique read besides model and dataset."""
+    technique = run_words.technique_of(run)
+    found = []
+    for wanted in technique.inputs if technique else ():
+        reference = run.inputs.get(wanted.name)
+        if not isinstance(reference, int):
+            continue
+        if wanted.kind == "model" and (model := session.get(Model, reference)):
+            found.append((wanted.title, model.name, f"/model?id={model.id}"))
+        if wanted.kind == "dataset" and (version := session.get(DatasetVersion, reference)):
+            address = f"/dataset?id={version.dataset_id}&version={version.number}"
+            found.append((wanted.title, version.title, address))
+    return found
+
+
+Table = tuple[str, list[str], list[list[str]]]
+
+
+def report(name: str, told: Any) -> tuple[str, list[tuple[str, str]], list[Table]]:
+    """What a trainer worked out, as (title, pairs, tables): lists of rows are tables, all else pairs."""
+    given = told if isinstance(told, dict) else {name: told}
+    pairs, tables = [], []
+    for key, value in given.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            columns = list(value[0])
+            rows = [[worded(row.get(column)) for column in columns] for row in value]
+            tables.append((readable(key), [readable(column) for column in columns], rows))
+        elif not isinstance(value, list):
+            pairs.append((readable(key), worded(value)))
+    return readable(name), pairs, tables
+
+
+def readable(name: str) -> str:
+    return (name[:1].upper() + name[1:]).replace("_", " ")
 
 
 def groups_of(run: Run) -> list[tuple[str, list[Setting]]]:

@@ -5,12 +5,14 @@ The address carries search, filter and choice: `/runs?q=sft&state=failed&pick=7,
 
 from urllib.parse import urlencode
 
+from sqlalchemy.orm import Session
+
 from app.navigation import Page
 from app.pages import run_words, waiting
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
 from studio import db, runs
-from studio.models import Run
+from studio.models import Run, Sweep
 
 MOST = 500
 AT_FIRST = 100  # rows shown until a person asks for the rest: the table is sent every second
@@ -21,6 +23,9 @@ CALM = 3.0  # seconds between looks while nothing runs
 def runs_table(query: Query) -> Paced:
     with db.reading() as session:
         every = runs.listed(session, limit=MOST)
+        sweep = chosen_sweep(session, query.maybe("sweep"))
+        if sweep is not None:
+            every = [run for run in every if run.sweep_id == sweep.id]
         search, state = query.text("q").strip(), query.text("state")
         wanted = [run for run in every if is_wanted(run, search, state)]
         shown = wanted if query.text("show") == "all" else wanted[:AT_FIRST]
@@ -37,7 +42,9 @@ def runs_table(query: Query) -> Paced:
             state=state,
             filters=count(every),
             chosen=chosen,
-            link=lambda state, pick, show="": address(search, state, pick, show),
+            link=lambda state, pick, show="": address(search, state, pick, show, sweep),
+            sweep=sweep,
+            varied=lambda run: varied(sweep, run),
             hidden=[number for number in chosen if number not in {run.id for run in shown}],
         )
     is_quick = len(shown) <= AT_FIRST and any(run_words.is_active(run) for run in every)
@@ -68,8 +75,26 @@ def count(every: list[Run]) -> list[tuple[str, str, int]]:
     ]
 
 
-def address(search: str, state: str, pick: list[int], show: str) -> str:
+def chosen_sweep(session: Session, sweep_id: int | None) -> Sweep | None:
+    """The sweep of the address; None when it names none, or one that is not there."""
+    return session.get(Sweep, sweep_id) if sweep_id else None
+
+
+def varied(sweep: Sweep | None, run: Run) -> str:
+    """The values of a run in the settings its sweep varies: “learning_rate 0.001, seed 2”."""
+    if sweep is None:
+        return ""
+    own = {"seed": run.seed, "adapter": run.adapter, "technique": run.technique} | run.parameters
+    own |= {f"{run.adapter}.{name}": value for name, value in run.adapter_parameters.items()}
+    values = [(name, own.get(name)) for name in sweep.fields]
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values
+    )
+
+
+def address(search: str, state: str, pick: list[int], show: str, sweep: Sweep | None = None) -> str:
     parts = {"q": search, "state": state, "pick": ",".join(map(str, pick)), "show": show}
+    parts["sweep"] = str(sweep.id) if sweep else ""
     present = {name: text for name, text in parts.items() if text}
     return "/runs" + (f"?{urlencode(present, safe=',')}" if present else "")
 

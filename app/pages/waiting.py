@@ -9,9 +9,11 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from studio.lineage import HOPELESS
 from studio.models import Host, Kind, Lease, Run, State, now
 
 GONE = timedelta(seconds=20)  # a worker describes its host every five seconds
+ENDED = {State.FAILED: "failed: resume it first", State.CANCELLED: "was stopped: resume it first"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Queue:
     hosts: list[Host]
     order: list[Run]
     held: set[tuple[str, str]]  # (host, device)
+    forerunners: dict[int, Run]  # the runs that others wait for, and that have not succeeded yet
 
     @property
     def is_stuck(self) -> bool:
@@ -39,6 +42,10 @@ class Queue:
         return line.index(run.id) if run.id in line else 0
 
     def why(self, run: Run) -> Reason:
+        if forerunner := self.forerunners.get(run.after_id or 0):
+            if forerunner.state in HOPELESS:
+                return Reason(f"“{forerunner.name}”, whose result it starts from, {ENDED[forerunner.state]}")
+            return Reason(f"starts from what “{forerunner.name}” makes, once that is done")
         if not self.hosts:
             return Reason("no worker is running – start one with", "tunesmith worker")
         most = max(len(fitting(host, run.kind)) for host in self.hosts)
@@ -64,7 +71,15 @@ def look(session: Session) -> Queue:
         select(Run).where(Run.state == State.QUEUED).order_by(Run.priority.desc(), Run.id).limit(500)
     )
     held = session.execute(select(Lease.host, Lease.device))
-    return Queue(list(hosts), list(order), {(host, device) for host, device in held})
+    queued = list(order)
+    awaited = {run.after_id for run in queued if run.after_id}
+    forerunners = session.scalars(select(Run).where(Run.id.in_(awaited), Run.state != State.SUCCEEDED))
+    return Queue(
+        list(hosts),
+        queued,
+        {(host, device) for host, device in held},
+        {run.id: run for run in forerunners} if awaited else {},
+    )
 
 
 def fitting(host: Host, kind: Kind) -> list[str]:

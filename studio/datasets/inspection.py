@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import BaseModel
 
+from studio import techniques
 from studio.datasets import canonical, checks, formats, readers, shapes
 from studio.datasets import columns as mapping
 from studio.datasets.checks import Finding
@@ -165,7 +166,7 @@ def inspect(
         columns=source.names,
         mapping=dict(columns or {}),
         preview=look.preview,
-        fits=list(shape.techniques),
+        fits=[each.name for each in techniques.all() if shape.name in each.shapes],
         sha256=sha256,
         bytes=writer.bytes,
         complete=limit is None,

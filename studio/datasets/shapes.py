@@ -14,7 +14,7 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class Shape:
     """One shape. `turns` are the fields that hold text or messages, in reading order; where rows of one
-    dataset have messages in one of them, all have (`lift`). `techniques` learn from it directly."""
+    dataset have messages in one of them, all have (`lift`)."""
 
     name: str
     title: str
@@ -22,7 +22,6 @@ class Shape:
     required: tuple[str, ...]
     optional: tuple[str, ...]
     turns: tuple[str, ...]
-    techniques: tuple[str, ...]
     example: Row
 
 
@@ -42,7 +41,6 @@ _SHAPES = (
         ("messages",),
         ("tools",),
         ("messages",),
-        ("sft", "distillation"),
         {
             "messages": [
                 {"role": "system", "content": "Answer in one sentence."},
@@ -58,7 +56,6 @@ _SHAPES = (
         ("prompt", "completion"),
         ("tools",),
         ("prompt", "completion"),
-        ("sft", "distillation"),
         {"prompt": "Translate to German: good morning", "completion": "Guten Morgen"},
     ),
     Shape(
@@ -68,7 +65,6 @@ _SHAPES = (
         ("prompt", "chosen", "rejected"),
         ("tools",),
         ("prompt", "chosen", "rejected"),
-        ("dpo", "ipo", "orpo", "simpo", "relative_po", "iterative_rpo", "kto", "reward_model"),
         {
             "prompt": [_user("Sum up the meeting in one sentence.")],
             "chosen": [_assistant("The launch moves to May because the audit is late.")],
@@ -82,7 +78,6 @@ _SHAPES = (
         ("prompt", "completion", "label"),
         ("tools",),
         ("prompt", "completion"),
-        ("kto",),
         {
             "prompt": "How do I reset my password?",
             "completion": "Open Settings, then Security.",
@@ -96,7 +91,6 @@ _SHAPES = (
         ("prompt",),
         ("reference_answer", "tools"),
         ("prompt",),
-        ("grpo", "dr_grpo", "dapo", "gspo", "rloo", "ppo", "distillation"),
         {"prompt": [_user("What is 17 × 3?")], "reference_answer": "51"},
     ),
     Shape(
@@ -106,7 +100,6 @@ _SHAPES = (
         ("text",),
         (),
         ("text",),
-        ("cpt",),
         {"text": "A suppository is placed in the rectum, where it melts and releases its medicine."},
     ),
     Shape(
@@ -116,7 +109,6 @@ _SHAPES = (
         ("prompt", "completion", "score"),
         ("tools",),
         ("prompt", "completion"),
-        (),
         {"prompt": "Name a prime above 10.", "completion": "11", "score": 5},
     ),
     Shape(
@@ -126,7 +118,6 @@ _SHAPES = (
         ("text", "label"),
         ("image",),
         ("text",),
-        ("feature_classifier",),
         {"text": "The parcel never arrived.", "label": "delivery"},
     ),
     Shape(
@@ -136,7 +127,6 @@ _SHAPES = (
         ("query", "positive"),
         ("negatives",),
         ("query", "positive"),
-        ("embedding",),
         {
             "query": "opening hours",
             "positive": "We are open from 9 to 17.",
@@ -155,11 +145,6 @@ def get(name: str) -> Shape:
     if name not in SHAPES:
         raise NotFound(f"There is no shape “{name}”.", hint=f"Choose one of: {', '.join(SHAPES)}.")
     return SHAPES[name]
-
-
-def feeding(technique: str) -> list[Shape]:
-    """The shapes that this technique learns from."""
-    return [shape for shape in SHAPES.values() if technique in shape.techniques]
 
 
 def is_conversational(row: Row) -> bool:

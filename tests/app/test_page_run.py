@@ -232,3 +232,28 @@ def test_a_run_that_is_over_is_asked_about_less_often(database: Path) -> None:
         run = made(session, State.SUCCEEDED)
     answer = made_runs.fragments().get(f"/parts/run-header?id={run.id}")
     assert answer.headers["live-every"] == f"{page.CALM:g}"
+
+
+def test_graders_choices_and_what_the_trainer_worked_out_are_told(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.SUCCEEDED)
+        run.graders = [{"grader": "exact_match", "name": "right", "weight": 0.5, "parameters": {}}]
+        run.choices = [{"name": "torch_compile", "value": "off", "reason": "No GPU on this machine."}]
+        run.report = {
+            "distillation": {"accepted": 7, "rejected_examples": [{"prompt": "why", "reward": 0.25}]}
+        }
+    text = view(run, "settings")
+    for words in ("right", "0.5", "torch compile", "No GPU on this machine.", "Accepted", "why", "0.25"):
+        assert words in text
+    assert f"/api/runs/{run.id}/script" in text
+
+
+def test_a_waiting_run_says_for_whom_and_that_it_waits_in_vain(database: Path) -> None:
+    with db.transaction() as session:
+        first = made(session, State.RUNNING)
+        second = made_runs.made(session, first.model, first.dataset_version, State.QUEUED, name="second")
+        second.after_id = first.id
+    assert "starts from what “first” makes" in header(second)
+    with db.transaction() as session:
+        runs.get(session, first.id).state = State.FAILED
+    assert "failed: resume it first" in header(second)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.pages import run_words, runs, waiting
 from studio import db
-from studio.models import Host, Lease, Run, State, now
+from studio.models import Host, Lease, Run, State, Sweep, now
 from tests import made_runs
 
 
@@ -180,3 +180,20 @@ def test_time_is_what_is_left_or_what_it_took(database: Path) -> None:
         done.ended = done.started + timedelta(minutes=5)
         assert run_words.time(running) == "2 min left"
         assert run_words.time(done) == "took 5 min"
+
+
+def test_a_sweep_shows_its_runs_alone_with_what_differs(database: Path) -> None:
+    with db.transaction() as session:
+        runs_made = three(session)
+        sweep = Sweep(name="rates", method="grid", fields={"learning_rate": [0.1], "seed": [1, 2]})
+        session.add(sweep)
+        session.flush()
+        runs_made[0].sweep_id = sweep.id
+        runs_made[0].parameters = {"learning_rate": 0.1}
+    text = page(f"sweep={sweep.id}")
+    assert "rates" in text
+    assert "alpha" in text
+    assert "learning_rate 0.1, seed 42" in text
+    assert "beta" not in text
+    assert f"/api/sweeps/{sweep.id}/stop" in text
+    assert "part of a sweep" in page()

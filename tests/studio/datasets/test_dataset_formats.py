@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from studio import techniques
 from studio.datasets import canonical, columns, formats, inspection, shapes
 from studio.datasets.formats import FORMATS, RowError
 from studio.datasets.shapes import SHAPES
@@ -168,8 +169,10 @@ def test_the_example_of_a_shape_is_understood_as_that_shape(shape: shapes.Shape,
     assert set(report.fits) <= TECHNIQUES
 
 
-def test_every_technique_but_none_unknown_is_fed_by_a_shape():
-    assert {technique for shape in SHAPES.values() for technique in shape.techniques} == TECHNIQUES
+def test_every_shape_feeds_a_technique_and_every_technique_is_fed():
+    fed = {shape for technique in techniques.all() for shape in technique.shapes}
+    assert fed == set(SHAPES)
+    assert {technique.name for technique in techniques.all()} == TECHNIQUES
 
 
 def test_columns_are_suggested_by_likeness_and_by_other_names():
