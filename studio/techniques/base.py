@@ -168,6 +168,10 @@ class TrainingParameters(Parameters):
         return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
+# A technique that gives one of these another default need not say again that it is the studio's.
+OURS = {name for name, field in TrainingParameters.model_fields.items() if about(field).get("ours")}
+
+
 class RowParameters(TrainingParameters):
     """Settings of techniques that read whole rows, so that a row has a longest length."""
 
@@ -275,7 +279,8 @@ class Technique:
         """The arguments of `config` that follow from validated settings; `measured` says that there is
         held-out data. The run's folder, its seed and what the machine can do are the worker's to add."""
         fields = self.parameters.model_fields
-        kept = {name: value for name, value in given.items() if not about(fields[name]).get("ours")}
+        theirs = [name for name in given if name not in OURS and not about(fields[name]).get("ours")]
+        kept = {name: given[name] for name in theirs}
         warmup = {"warmup_steps": given["warmup_ratio"]}  # below 1 it is a share (transformers 5)
         found = kept | warmup | self.fixed | self.arguments(given, shape)
         return found | (
