@@ -88,6 +88,7 @@ def model_order(session: Session, model: Model) -> ModelOrder:
         id=model.id,
         name=model.name,
         source=str(folder or model.source),
+        kind=model.kind,
         base=model_order(session, base) if base else None,
     )
 

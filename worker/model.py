@@ -7,7 +7,12 @@ import torch
 from peft import PeftModel
 from safetensors import SafetensorError
 from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedModel,
@@ -32,17 +37,34 @@ def load(
     shared: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if order.base:
         model, _ = load(order.base, kind=kind, bf16=bf16, **shared, **how)
-        model = PeftModel.from_pretrained(model, order.source).merge_and_unload()
+        fits: Any = model.base_model if order.kind == "embedding" else model
+        model = PeftModel.from_pretrained(fits, order.source).merge_and_unload()
         return model, _tokenizer(order, shared, model)
     dtype = torch.bfloat16 if bf16 else torch.float32
     head = {"num_labels": 1} if kind == "reward" else {}
     try:
-        model = CLASSES[kind].from_pretrained(
+        model = _class_of(kind, order.source, shared).from_pretrained(
             order.source, dtype=dtype, use_safetensors=True, **head, **shared, **how
         )
     except (OSError, ValueError, SafetensorError) as problem:
         raise _unreadable(order, problem) from problem
     return model, _tokenizer(order, shared, model)
+
+
+def _class_of(kind: str, source: str, shared: dict[str, Any]) -> Any:
+    """Embeddings come from encoders too, and a classifier may read images; all else is one class a kind."""
+    if kind not in ("embedding", "classifier"):
+        return CLASSES[kind]
+    config = AutoConfig.from_pretrained(source, **shared)
+    if kind == "embedding":
+        speaks = (config.architectures or [""])[0].endswith("ForCausalLM")
+        return CLASSES[kind] if speaks else AutoModel
+    sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    return (
+        AutoModelForImageTextToText
+        if sees and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING
+        else CLASSES[kind]
+    )
 
 
 # How a model of each kind is read. A classifier's head sits beside the language model it reads.

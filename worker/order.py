@@ -11,11 +11,12 @@ from pydantic import BaseModel
 
 
 class ModelOrder(BaseModel):
-    """`source` is a folder or a hub id; an adapter sits on `base`."""
+    """`source` is a folder or a hub id; an adapter sits on `base`. `kind` is what it was trained to be."""
 
     id: int
     name: str
     source: str
+    kind: str = "language"
     base: "ModelOrder | None" = None
 
 

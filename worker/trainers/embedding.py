@@ -28,7 +28,7 @@ from sentence_transformers.sentence_transformer.losses import (
 from sentence_transformers.sentence_transformer.modules import Pooling
 from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 from sentence_transformers.util import is_sentence_transformer_model
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, TrainerState
 
 CUTS = (1, 5, 10)  # the k of recall@k
 MRR_CUT = 10  # as MS MARCO counts it: an answer below the tenth place is worth nothing
@@ -73,9 +73,11 @@ class EmbeddingTrainer(SentenceTransformerTrainer):
         peft_config: PeftConfig | None = None,
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
-        embedder = (
-            model if isinstance(model, SentenceTransformer) else embed_with(model, args, processing_class)
-        )
+        if isinstance(model, SentenceTransformer):
+            embedder = model
+        else:
+            assert processing_class is not None, "a model that does not embed yet needs its tokenizer"
+            embedder = embed_with(model, args, processing_class)
         embedder.max_seq_length = args.max_length
         for role, prompt in (("query", args.query_prompt), ("document", args.passage_prompt)):
             if prompt:
@@ -103,12 +105,7 @@ class EmbeddingTrainer(SentenceTransformerTrainer):
             evaluator=Ranking(eval_dataset, args.per_device_eval_batch_size) if eval_dataset else None,
             callbacks=callbacks,
         )
-
-    def train(self, resume_from_checkpoint: Any = None, *more: Any, **options: Any) -> Any:
-        """As a Trainer's; first says how the untuned model ranks, as the point that learning starts from."""
-        if not resume_from_checkpoint and self.evaluator is not None:
-            self.log({f"eval_{name}": value for name, value in self.evaluator(self.model).items()})
-        return super().train(resume_from_checkpoint, *more, **options)
+        self.add_callback(_FirstLook(self))
 
     def get_batch_sampler(self, dataset: Dataset, batch_size: int, drop_last: bool, **options: Any) -> Any:
         """A last batch with few rows has few negatives, so its loss means something else: it is left out,
@@ -125,6 +122,20 @@ class EmbeddingTrainer(SentenceTransformerTrainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Safetensors and JSON only: no pickled arguments."""
         self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
+
+
+class _FirstLook(TrainerCallback):
+    """Says how the untuned model ranks, as the point that learning starts from. Best checkpoints and early
+    stopping do not see it: there is no checkpoint of it."""
+
+    def __init__(self, trainer: EmbeddingTrainer) -> None:
+        self._trainer = trainer
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
+        trainer = self._trainer
+        if state.global_step == 0 and trainer.evaluator is not None:
+            found = cast(dict[str, float], trainer.evaluator(trainer.model))
+            trainer.log({f"eval_{name}": value for name, value in found.items()})
 
 
 # The model
@@ -144,19 +155,16 @@ class _Around(Transformer):
 
 
 def embed_with(
-    model: PreTrainedModel, args: EmbeddingConfig, tokenizer: PreTrainedTokenizerBase | None
+    model: PreTrainedModel, args: EmbeddingConfig, tokenizer: PreTrainedTokenizerBase
 ) -> SentenceTransformer:
-    """The model without its language head, pooled into one vector a text.
-
-    One that embeds already, with its own pooling and projections, is kept as it is where `pooling` is "auto".
-    Raises ValueError without a tokenizer."""
-    name, device = model.name_or_path, str(model.device)
-    if args.pooling == "auto" and is_sentence_transformer_model(name, local_files_only=True):
-        embedder = SentenceTransformer(name, device=device, local_files_only=True)
-        embedder[0].model.load_state_dict(backbone(model).state_dict(), strict=False)
+    """The model without its language head, pooled into one vector a text. One that embeds already keeps its
+    pooling, projections and prompts where `pooling` is "auto"; its weights are always those given."""
+    folders = (tokenizer.name_or_path, model.name_or_path)
+    embeds = [name for name in folders if is_sentence_transformer_model(name, local_files_only=True)]
+    if args.pooling == "auto" and embeds:
+        embedder = SentenceTransformer(embeds[0], device=str(model.device), local_files_only=True)
+        embedder[0].model = backbone(model)
         return embedder
-    if tokenizer is None:
-        raise ValueError("A model that does not embed yet needs its tokenizer.")
     _Around.given = backbone(model)
     try:
         module = _Around(tokenizer.name_or_path, max_seq_length=args.max_length)
@@ -165,7 +173,7 @@ def embed_with(
     module.__class__ = Transformer  # by this name it is saved and found again
     module.processor = tokenizer
     pooling = Pooling(module.get_embedding_dimension(), "mean" if args.pooling == "auto" else args.pooling)
-    return SentenceTransformer(modules=[module, pooling], device=device)
+    return SentenceTransformer(modules=[module, pooling], device=str(model.device))
 
 
 def backbone(model: PreTrainedModel) -> PreTrainedModel:
