@@ -85,7 +85,7 @@ def ancestors(session: Session, run: Run) -> Iterator[Run]:
     """The runs whose results this one goes on from, the nearest first."""
     seen = {run.id}
     while True:
-        origin = run.model.run_id if run.model else run.after_id
+        origin = (run.model.run_id if run.model else None) or run.after_id
         earlier = session.get(Run, origin) if origin else None
         if earlier is None or earlier.id in seen:
             return
@@ -110,10 +110,20 @@ def _model(session: Session, reference: str | int, found: Reads, place: str) -> 
             hint="Resume it, or choose another model.",
             field=place,
         )
-    if found.after not in (None, run.id):
-        raise StudioError("A run can wait for one other run only.", hint="Let one of them end first.")
-    found.after = run.id
+    found.after = _last_of(session, found.after, run)
     return f"run:{run.id}"
+
+
+def _last_of(session: Session, known: int | None, run: Run) -> int:
+    """Of two runs to wait for, the one that itself waits for the other."""
+    if known is None or known == run.id or known in [each.id for each in ancestors(session, run)]:
+        return run.id
+    if run.id in [each.id for each in ancestors(session, session.get_one(Run, known))]:
+        return known
+    raise StudioError(
+        f"Run {known} and run {run.id} do not follow one another, and a run can wait for one only.",
+        hint="Let one of them end first.",
+    )
 
 
 def _input(session: Session, wanted: Input, reference: str | int, found: Reads) -> Any:

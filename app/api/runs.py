@@ -4,10 +4,11 @@ import shutil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.plain import plain
 from app.people import who
-from studio import attempts, comparison, db, metrics, queue, runs, script
+from studio import attempts, chains, comparison, db, metrics, queue, runs, script
 from studio.errors import StudioError
 from studio.models import Run, Sample
 from studio.runs import RunConfig
@@ -42,6 +43,30 @@ def start(config: RunConfig, request: Request) -> dict[str, Any]:
         answer = as_json(run)
     queue.wake_workers()
     return answer
+
+
+@router.post("/chains", status_code=201)
+def start_chain(steps: list[RunConfig], request: Request) -> list[dict[str, Any]]:
+    """Queues runs that start from one another: `step:1` stands for the model the first of them makes."""
+    with db.transaction() as session:
+        answer = [as_json(run) for run in chains.launch(session, steps, who(request))]
+    queue.wake_workers()
+    return answer
+
+
+class Rlhf(BaseModel):
+    """A reward model from preference `pairs`, then PPO against it; `reward` changes the former's settings."""
+
+    model_config = ConfigDict(extra="forbid")
+    ppo: RunConfig
+    pairs: str | int
+    reward: dict[str, Any] = Field(default_factory=dict)
+
+
+@router.post("/chains/rm_ppo", status_code=201)
+def start_rlhf(asked: Rlhf, request: Request) -> list[dict[str, Any]]:
+    """Queues a reward model and PPO against it (RLHF)."""
+    return start_chain(chains.rm_ppo(asked.ppo, asked.pairs, asked.reward), request)
 
 
 @router.get("/runs")

@@ -102,3 +102,39 @@ def test_the_command_line_writes_scripts_and_starts_sweeps(api: TestClient, tmp_
     twice = CliRunner().invoke(cli.main, ["run", "script", str(runs[0]["id"]), str(tmp_path / "alone")])
     assert twice.exit_code == 2
     assert "not empty" in twice.output
+
+
+def test_rlhf_is_a_chain_in_which_ppo_waits_for_the_reward_model(api: TestClient) -> None:
+    prompts = {"dataset": "Medication directions: prompts", "technique": "ppo", "model": sample.STARTER_NAME}
+    asked = {"ppo": prompts, "pairs": "Medication directions: preference pairs"}
+    names = [each["name"] for each in api.get("/api/datasets").json()]
+    asked["pairs"] = next(name for name in names if "prefer" in name.lower() or "pairs" in name.lower())
+    made = api.post("/api/chains/rm_ppo", json=asked)
+    assert made.status_code == 201, made.text
+    reward, ppo = made.json()
+    assert reward["technique"] == "reward_model"
+    assert ppo["after_id"] == reward["id"]
+    assert ppo["graders"][0]["parameters"]["model"] == f"run:{reward['id']}"
+
+
+def test_a_longer_chain_waits_link_by_link_and_a_loop_is_refused(api: TestClient) -> None:
+    pairs = next(
+        each["name"]
+        for each in api.get("/api/datasets").json()
+        if each["versions"][0]["shape"] == "preference"
+    )
+    reward = CONFIG | {"technique": "reward_model", "dataset": pairs, "model": "step:1"}
+    ppo = CONFIG | {
+        "technique": "ppo",
+        "dataset": "Medication directions: prompts",
+        "model": "step:1",
+        "graders": [{"grader": "reward_model", "parameters": {"model": "step:2"}}],
+    }
+    made = api.post("/api/chains", json=[CONFIG, reward, ppo])
+    assert made.status_code == 201, made.text
+    first, second, third = (each["id"] for each in made.json())
+    assert [each["after_id"] for each in made.json()] == [None, first, second]
+    refused = api.post("/api/chains", json=[CONFIG | {"model": "step:2"}, CONFIG])
+    assert refused.status_code == 422
+    assert "does not come before" in refused.json()["error"]
+    assert third == 3
