@@ -83,7 +83,7 @@ def _tokenizer(order: ModelOrder, shared: dict[str, Any], model: Any) -> PreTrai
         raise _unreadable(order, problem) from problem
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    if model.config.pad_token_id is None:
+    if getattr(model.config, "pad_token_id", 0) is None:  # one that also sees keeps it with its text part
         model.config.pad_token_id = tokenizer.pad_token_id
     return tokenizer
 
