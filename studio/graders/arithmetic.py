@@ -10,6 +10,7 @@ from typing import Any
 from studio.errors import StudioError
 
 LONGEST = 1000  # characters
+DEEPEST = 100  # operations in operations
 OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -72,7 +73,9 @@ def _wrong(why: str) -> StudioError:
     )
 
 
-def _check(node: ast.AST) -> None:
+def _check(node: ast.AST, depth: int = 1) -> None:
+    if depth > DEEPEST:
+        raise ValueError("it is too deep")
     match node:
         case ast.Constant(value=bool()):
             raise ValueError("True and False are no numbers")
@@ -82,16 +85,16 @@ def _check(node: ast.AST) -> None:
             if name in FUNCTIONS:
                 raise ValueError(f"“{name}” is a function and needs parentheses")
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in OPERATORS:
-            _check(left)
-            _check(right)
+            _check(left, depth + 1)
+            _check(right, depth + 1)
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
-            _check(operand)
+            _check(operand, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if name in FUNCTIONS:
             least, most = COUNTS.get(name, (1, 1))
             if not least <= len(given) <= most:
                 raise ValueError(f"“{name}” takes {least if least == most else f'{least} to {most}'} numbers")
             for argument in given:
-                _check(argument)
+                _check(argument, depth + 1)
         case _:
             raise ValueError(f"“{ast.unparse(node)[:60]}” is no arithmetic")
 

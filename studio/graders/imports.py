@@ -19,7 +19,7 @@ from studio.graders.choice import GraderChoice, settings_of
 
 OPENAI = "https://api.openai.com/v1"
 OPENAI_KEY = "OPENAI_API_KEY"
-WRAPPERS = ("grader", "method", "reinforcement")  # a validate or run request, the body of a fine-tuning job
+WRAPPERS = ("method", "reinforcement", "grader")  # the body of a fine-tuning job; a request to try a grader
 SAMPLING = {"max_completions_tokens": "max_completion_tokens"}
 Made = tuple[str, dict[str, Any]]
 

@@ -32,7 +32,7 @@ PAIR = """Which of two answers to the question is better: more correct, complete
 Question:
 {prompt}"""
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?")
-SCORE_LINE = re.compile(r"(?:score|rating|grade|result)\W{0,6}([-+]?\d+(?:\.\d+)?)", re.IGNORECASE)
+SCORE_LINE = re.compile(r"(?:score|rating|grade|result)[^\w-]{0,6}([-+]?\d+(?:\.\d+)?)", re.IGNORECASE)
 BETTER = re.compile(
     r"(?:better|winner|verdict|answer)\W{0,6}(?:is\s+)?(?:answer\s+)?(a|b|tie)\b", re.IGNORECASE
 )

@@ -21,6 +21,7 @@ class Server(ThreadingHTTPServer):
     """`seen` are the requests so far: path, headers, body."""
 
     daemon_threads = True
+    request_queue_size = 128  # else a ninth caller waits a second to knock again
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -31,6 +32,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
+    wbufsize = 1 << 16  # head and body in one packet
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

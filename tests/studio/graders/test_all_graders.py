@@ -144,11 +144,12 @@ def test_a_thousand_answers_are_scored_in_a_moment(grader: Grader, server: Serve
     assert time.process_time() - began < 1.5
 
 
+LONG = ["[" * 100_000, "{" * 100_000, "1" * 100_000, "((" * 50_000, "a b " * 30_000, "-1," * 30_000]
+
+
 @pytest.mark.parametrize("grader", HERE, **IDS)
-@pytest.mark.parametrize(
-    "text", ["[" * 100_000, "{" * 100_000, "1" * 100_000, "((" * 50_000, "a b " * 30_000]
-)
-def test_a_very_long_answer_takes_no_time(grader: Grader, text: str, server: Server) -> None:
+def test_very_long_answers_take_no_time(grader: Grader, server: Server) -> None:
+    score, perfect = scorer(grader, server), Case(**sample(grader.name)["perfect"])
     began = time.process_time()
-    scorer(grader, server)([Case(answer=text, reference=text[:50_000])])
-    assert time.process_time() - began < 5
+    score([perfect, *(Case(answer=text, reference=text[:50_000]) for text in LONG)])
+    assert time.process_time() - began < 10
