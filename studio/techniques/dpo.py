@@ -24,8 +24,9 @@ Secretly a Reward Model”, arXiv 2305.18290.
 
 from typing import Any, Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import model_validator
 
+from studio.errors import StudioError
 from studio.parameters import setting
 from studio.techniques.base import Technique
 from studio.techniques.preference import ReferencedParameters, preference_metrics, rates
@@ -34,6 +35,8 @@ SMOOTHED = ("robust", "exo_pair", "aot")  # the losses in which label smoothing 
 
 
 class DPOParameters(ReferencedParameters):
+    """Raises StudioError for a smoothing that the chosen loss does not read."""
+
     beta: float = setting(
         0.1,
         "β",
@@ -83,13 +86,16 @@ class DPOParameters(ReferencedParameters):
         le=1,
     )
 
-    @field_validator("label_smoothing")
-    @classmethod
-    def _read_by_the_loss(cls, value: float, given: ValidationInfo) -> float:
+    @model_validator(mode="after")
+    def _read_by_the_loss(self) -> "DPOParameters":
         """A setting that would be ignored in silence is refused."""
-        if value and given.data.get("loss_type") not in SMOOTHED:
-            raise ValueError(f"only the losses {', '.join(SMOOTHED)} read it; choose one of them, or 0")
-        return value
+        if self.label_smoothing and self.loss_type not in SMOOTHED:
+            raise StudioError(
+                f"Label smoothing means nothing to the loss “{self.loss_type}”.",
+                hint=f"Choose the loss {', '.join(SMOOTHED[:-1])} or {SMOOTHED[-1]}, or a smoothing of 0.",
+                field="label_smoothing",
+            )
+        return self
 
 
 def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:

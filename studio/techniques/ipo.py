@@ -32,7 +32,7 @@ class IPOParameters(ReferencedParameters):
         0.1,
         "τ",
         "The distance aimed at: chosen and rejected answers are moved apart by 1/(2τ) nats a token, measured "
-        "against the start, and no further. Higher stays nearer to the start. (TRL calls it beta.)",
+        "against the start, and no further. TRL calls it beta; higher stays nearer to the start.",
         source="arXiv 2310.12036, eq. 17; TRL DPOConfig default",
         basic=True,
         gt=0,

@@ -46,7 +46,7 @@ class ORPOParameters(PreferenceParameters):
     beta: float = setting(
         0.1,
         "λ",
-        "Weight of the odds ratio beside the supervised loss. (TRL calls it beta.)",
+        "Weight of the odds ratio beside the supervised loss. TRL calls it beta.",
         source="arXiv 2403.07691, eq. 6",
         basic=True,
         gt=0,
