@@ -88,6 +88,7 @@ CONVERTERS: dict[tuple[str, str], Callable[[Row], list[Row]]] = {
     ("answers", "preference"): chosen,
     ("answers", "prompt"): referenced,
     ("pairs", "preference"): pair,
+    ("pairs", "labelled"): labelled,
     ("labelled", "labelled"): labelled,
     ("labelled", "preference"): unpaired,
     ("rated", "rated"): rated,

@@ -1,4 +1,4 @@
-"""Relative PO: the contrast matrix by hand, DPO where only the own pair counts, and rows that are not pairs."""
+"""Relative PO: the contrast matrix by hand, DPO where only the own pair counts, and rows that are no pair."""
 
 import math
 from pathlib import Path
