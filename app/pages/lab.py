@@ -1,0 +1,103 @@
+"""The reward lab at /lab: tries the graders of a half-filled run on its model, and says whether there is a
+signal. `/lab?draft=KEY` sets one up from the form of a new run, `/lab?id=7` shows one.
+
+What the answers mean is worked out by `studio.lab`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.navigation import Page
+from app.parts import Paced, Query, fragment, live, render
+from app.toolkit import html
+from studio import db, drafts, lab, runs, weights
+from studio.datasets import library
+from studio.errors import StudioError
+from studio.models import Kind, Run
+
+CALM = 5.0  # seconds between looks when nothing goes on
+MOST_FORMER = 20
+
+
+@fragment("lab")
+def show(query: Query) -> Paced:
+    draft = query.text("draft")
+    with db.reading() as session:
+        run = find(session, query.maybe("id"))
+        found = lab.findings(session, run) if run else None
+        best, worst = lab.extremes(session, run) if run else ([], [])
+        asked = Asked.of(session, draft) if draft and run is None else None
+        is_active = run is not None and run.state in runs.ACTIVE
+        body = render(
+            "lab.html",
+            run=run,
+            active=is_active,
+            found=found,
+            most=max(count for _, _, count in found.histogram) if found else 1,
+            seconds=run.report.get("seconds_a_call", {}) if run else {},
+            best=best,
+            worst=worst,
+            draft=draft,
+            back=f"/new-run?draft={draft}" if draft else "",
+            setup=asked.body if asked else None,
+            lacking=" and ".join(asked.lacking) if asked else "",
+            model=asked.model if asked else "",
+            dataset=asked.dataset if asked else "",
+            samples=asked.settings.get("num_generations", 8) if asked else 8,
+            temperature=asked.settings.get("temperature", 1.0) if asked else 1.0,
+            longest=asked.settings.get("max_completion_length", 128) if asked else 128,
+            former=former(session, run),
+        )
+        return Paced(body, 1 if is_active else CALM)
+
+
+@dataclass
+class Asked:
+    """What a half-filled run gives a lab: the body of the request, names for a person, and what is missing."""
+
+    body: dict[str, Any]
+    model: str = ""
+    dataset: str = ""
+    lacking: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, session: Session, key: str) -> "Asked":
+        given = drafts.get(session, key)
+        asked = cls({name: given.get(name) or "" for name in ("model", "dataset")})
+        asked.body["graders"] = given.get("graders") or []
+        asked.settings = given.get("parameters") or {}
+        for name, word in (("model", "a model"), ("dataset", "a dataset"), ("graders", "a grader")):
+            if not asked.body[name]:
+                asked.lacking.append(word)
+        if not asked.lacking:
+            asked._name(session)
+        return asked
+
+    def _name(self, session: Session) -> None:
+        """A model that is not known yet is called as it was typed."""
+        try:
+            self.dataset = library.find_version(session, self.body["dataset"]).title
+            reference = str(self.body["model"])
+            self.model = weights.find(session, reference).name if reference.isdigit() else reference
+        except StudioError:
+            self.lacking.append("a model and a dataset that are still there")
+
+
+def find(session: Session, run_id: int | None) -> Run | None:
+    """The lab of the address; None when it names none, or something that is no lab."""
+    run = session.get(Run, run_id) if run_id else None
+    return run if run is not None and run.kind == Kind.LAB else None
+
+
+def former(session: Session, shown: Run | None) -> list[Run]:
+    found = runs.listed(session, kind=Kind.LAB, limit=MOST_FORMER)
+    return [run for run in found if shown is None or run.id != shown.id]
+
+
+def build() -> None:
+    html(live("lab", every=1, rows=6), elem_id="lab")
+
+
+PAGE = Page(path="/lab", title="Reward lab", build=build, in_nav=False, under="/runs")
