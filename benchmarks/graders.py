@@ -39,8 +39,8 @@ def main() -> None:
         if grader.scorer and not chosen.worker:
             continue
         score, case = ready(grader, server)
-        samples = rate(score, case, chosen.seconds)
-        texts = rate(score, replace(case, answer=TEXT, reference=TEXT), chosen.seconds)
+        samples = rate(score, case, chosen.seconds, bool(grader.scorer))
+        texts = rate(score, replace(case, answer=TEXT, reference=TEXT), chosen.seconds, bool(grader.scorer))
         print(f"{grader.name:22} {samples:12,.0f} {1e6 / samples:10,.1f} {texts:12,.0f}")
 
 
@@ -60,12 +60,16 @@ def of_the_worker(name: str) -> Scorer:
     return rewards.scorer(GraderOrder(name=name, grader=name, models={"model": starter}))
 
 
-def rate(score: Scorer, case: Case, seconds: float) -> float:
-    """Answers a second."""
-    score([case] * BATCH)  # what is made at first use
+def rate(score: Scorer, case: Case, seconds: float, models: bool) -> float:
+    """Answers a second. No two of a batch are the same; models, which leave out white space, get a number."""
+    cases = [
+        replace(case, answer=case.answer + (f" {number}" if models else " " * number))
+        for number in range(BATCH)
+    ]
+    score(cases)  # what is made at first use
     began, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - began) < seconds:
-        score([case] * BATCH)
+        score(cases)
         count += BATCH
     return count / spent
 

@@ -24,7 +24,7 @@ def run(choice: GraderChoice, case: Case) -> Trial:
     if grader.scorer:
         raise Refused(
             f"“{grader.title}” needs a model that only a worker loads.",
-            hint="The reward lab tries it on answers of a model; the command is `tunesmith lab`.",
+            hint="The reward lab tries it, on answers of a model of yours.",
             field="grader",
         )
     scorer: Any = grader.ready(settings)

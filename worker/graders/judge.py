@@ -30,10 +30,13 @@ class Judge:
     def __call__(self, cases: Sequence[Case]) -> list[Score]:
         ask = self._pair if self.settings.mode == "pair" else self._scale
         asked = [ask(case) for case in cases]
-        questions = [question for found in asked if isinstance(found, tuple) for question in found]
-        answers = iter(self.probabilities(questions))
+        # Late in a run many answers of a group are the same: each question is read once.
+        questions = list(
+            {question: None for found in asked if isinstance(found, tuple) for question in found}
+        )
+        answers = dict(zip(questions, self.probabilities(questions), strict=True))
         return [
-            self._score([next(answers) for _ in found]) if isinstance(found, tuple) else found
+            self._score([answers[question] for question in found]) if isinstance(found, tuple) else found
             for found in asked
         ]
 

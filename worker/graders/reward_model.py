@@ -19,18 +19,16 @@ class RewardModel:
 
     @torch.inference_mode()
     def __call__(self, cases: Sequence[Case]) -> list[Score]:
-        rows = [self.tokens(case)[-self.settings.longest :] for case in cases]
-        order = sorted(range(len(rows)), key=lambda at: len(rows[at]))  # like lengths together: less padding
-        found: list[Score] = [None] * len(rows)
-        for start in range(0, len(order), self.settings.batch):
-            batch = order[start : start + self.settings.batch]
-            inputs = reading.padded(
-                [rows[at] for at in batch], self.tokenizer, left=False, device=self.model.device
-            )
+        rows = [tuple(self.tokens(case)[-self.settings.longest :]) for case in cases]
+        # Each conversation is read once, like lengths together: less padding.
+        unique = sorted(dict.fromkeys(rows), key=len)
+        found: dict[tuple[int, ...], float] = {}
+        for start in range(0, len(unique), self.settings.batch):
+            batch = unique[start : start + self.settings.batch]
+            inputs = reading.padded(batch, self.tokenizer, left=False, device=self.model.device)
             raw = self.model(**inputs).logits[:, 0].float()  # (batch,)
-            for at, score in zip(batch, self._placed(raw).tolist(), strict=True):
-                found[at] = score
-        return found
+            found |= zip(batch, self._placed(raw).tolist(), strict=True)
+        return [found[row] for row in rows]
 
     def tokens(self, case: Case) -> list[int]:
         """The conversation as the reward model was trained to read it: by the chat template, or plain text
