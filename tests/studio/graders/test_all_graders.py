@@ -152,4 +152,4 @@ def test_very_long_answers_take_no_time(grader: Grader, server: Server) -> None:
     score, perfect = scorer(grader, server), Case(**sample(grader.name)["perfect"])
     began = time.process_time()
     score([perfect, *(Case(answer=text, reference=text[:50_000]) for text in LONG)])
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 20
