@@ -1,7 +1,7 @@
 """What would make a run fit, the cheapest change first: each with its new total.
 
 Cheap means that it changes the result least: a smaller micro-batch with more accumulation does not change it
-at all, checkpointing costs time, an adapter learns another thing than all weights do. Nothing is changed here.
+at all, checkpointing costs time, an adapter learns another thing than all weights do. Changes nothing itself.
 """
 
 from collections.abc import Iterator

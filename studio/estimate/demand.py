@@ -33,7 +33,7 @@ WITH_CRITIC = ("PPOTrainer",)
 class Request:
     """All that an estimate is made from. `settings` and `adapter_settings` are complete; `weights` is the
     model's true number of weights, 0 where only its config.json is known; `longest` and `prompt` are the
-    tokens of the longest row and prompt, 0 where unknown; `others` the configs of further models, by input."""
+    tokens of the longest row and prompt, 0 where unknown; `others` configs of further models, by input."""
 
     technique: Technique
     adapter: Adapter

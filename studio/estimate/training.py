@@ -24,6 +24,7 @@ WINDOW = 3  # copies of a step's logits while sampling: as they come, in float32
 MOMENTS = {
     "loss": "when the loss is computed and all activations are held",
     "layer": "when the backward pass begins",
+    "end": "when the backward pass ends",
     "update": "when the weights are updated",
     "generation": "while answers are generated",
 }
@@ -94,7 +95,7 @@ def peak(setup: Setup) -> Peak:
 
 def moments(setup: Setup) -> list[Peak]:
     """Every moment that can be the heaviest."""
-    found = [_loss(setup), _layer(setup), _update(setup)]
+    found = [_loss(setup), _layer(setup), _end(setup), _update(setup)]
     return [*found, _generation(setup)] if setup.generation else found
 
 
@@ -133,24 +134,43 @@ def _loss(setup: Setup) -> Peak:
 
 def _layer(setup: Setup) -> Peak:
     """The last layer's backward pass, activations computed again first where they were not kept."""
-    forward = setup.forward
-    model = forward.model
-    widest = max(model.intermediate, model.chosen * model.expert_width)
-    working = forward.tokens * forward.width * (3 * widest + 2 * model.hidden)
-    again = forward.layer() if setup.checkpointing else 0
     return replace(
         _held(setup),
         moment="layer",
         gradients=setup.trained * _kept_gradient(setup) + _table(setup),
-        activations=_kept(setup) + again + working + _cast_weights(setup),
+        activations=_kept(setup) + _recomputed(setup) + _working(setup) + _cast_weights(setup),
     )
+
+
+def _end(setup: Setup) -> Peak:
+    """The first layer's backward pass: nearly all gradients are there, and one layer's activations still."""
+    return replace(
+        _held(setup, keeps=0),
+        moment="end",
+        gradients=_all_gradients(setup),
+        activations=_of_layer(setup, setup.forward) + _recomputed(setup) + _working(setup),
+    )
+
+
+def _working(setup: Setup) -> float:
+    """What a layer's backward pass makes on its way: gradients of its feed-forward part's tensors."""
+    model = setup.forward.model
+    widest = max(model.intermediate, model.chosen * model.expert_width)
+    return setup.forward.tokens * setup.forward.width * (3 * widest + 2 * model.hidden)
+
+
+def _recomputed(setup: Setup) -> float:
+    return setup.forward.layer() if setup.checkpointing else 0
+
+
+def _all_gradients(setup: Setup) -> float:
+    return (setup.trained + sum(each.trained for each in setup.copies)) * setup.width
 
 
 def _update(setup: Setup) -> Peak:
     """All gradients are there. A tied table gets two, one as head and one as embedding, added at the end."""
     twice = setup.forward.model.tied and setup.head != "none"
-    learning = setup.trained + sum(each.trained for each in setup.copies)
-    gradients = learning * setup.width + (_table(setup) if twice else 0)
+    gradients = _all_gradients(setup) + (_table(setup) if twice else 0)
     return replace(_held(setup, keeps=0), moment="update", gradients=gradients)
 
 
@@ -167,10 +187,11 @@ def _generation(setup: Setup) -> Peak:
 def _kept(setup: Setup) -> float:
     """Activations of the model, and of each further one that rows go through."""
     passes = [setup.forward, *(each.passed for each in setup.copies if each.passed)]
-    return sum(
-        one.model.layers * (one.layer_input() if setup.checkpointing else one.layer()) + one.last_norm()
-        for one in passes
-    )
+    return sum(one.model.layers * _of_layer(setup, one) + one.last_norm() for one in passes)
+
+
+def _of_layer(setup: Setup, forward: Pass) -> float:
+    return forward.layer_input() if setup.checkpointing else forward.layer()
 
 
 def _cast_weights(setup: Setup) -> float:
@@ -192,7 +213,8 @@ def head(setup: Setup) -> float:
     """What the loss needs while it is computed and differentiated.
 
     fused (TRL 1.16): a tile of logits, gradients of the hidden states and of the table in float32, then that
-    in the weights' precision. logits: as the model gives them, in float32, their log-softmax, gradients."""
+    in the weights' precision. logits: as the model gives them, in float32 (once more where the Trainer makes
+    outputs so), their log-softmax, gradients."""
     forward = setup.forward
     model, tokens = forward.model, forward.tokens
     if setup.head == "none":
@@ -200,7 +222,8 @@ def head(setup: Setup) -> float:
     table = _table(setup)
     if setup.head in ("logits", "chunked"):
         parts = 1 if setup.head == "logits" else CHUNKS
-        return tokens * model.vocabulary * (forward.width + 12 / parts) + table
+        again = 4 if forward.width < 4 and forward.autocast and setup.head == "logits" else 0
+        return tokens * model.vocabulary * (forward.width + 12 / parts + again) + table
     summed = model.vocabulary * model.hidden * 4 if table else 0
     cast = table if setup.width < 4 else 0
     tile = min(tokens, TILE_TOKENS)

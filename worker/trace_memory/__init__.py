@@ -1,0 +1,152 @@
+"""Traces the memory of a training step: the run's own trainer works on tensors that have sizes and no
+content.
+
+    python -m worker.trace_memory RUN_FOLDER [--device cuda | cpu]
+
+Prints one JSON object. The trainer is built as for the run, with two layers of the model and then with three;
+what a layer adds is added for the rest. That takes seconds and next to no memory for models of any size,
+where the closed form (`studio.estimate`) takes none; it goes by the actual trainer, loss and architecture,
+where that goes by families. Answers are not generated: for that moment the closed form counts. Nothing is
+loaded but the model's config.json and tokenizer.
+
+The tensors are PyTorch's fake ones (torch._subclasses.FakeTensorMode). They stand on the CPU even for a GPU,
+where the fused head's kernels are taken to need no memory beyond their tile.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig
+
+from studio import adapters, estimate, techniques
+from studio.errors import StudioError
+from studio.estimate import Device
+from studio.estimate.demand import NF4, Demand, demand
+from studio.estimate.training import MOMENTS, moments, peak
+from worker import model as models
+from worker.order import Order
+from worker.trace_memory.live import Concrete, Live, Windows
+from worker.trace_memory.stand_in import StandIn
+
+LAYERS = (2, 3)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """`total` bytes at the peak, and `closed_form` for comparison; `moments` are the bytes at each of a
+    step's heaviest moments, without `framework` and `slack`, which are the closed form's."""
+
+    total: int
+    closed_form: int
+    moment: str
+    moments: dict[str, int]
+    framework: int
+    slack: int
+    seconds: float
+    notes: list[str] = field(default_factory=list)
+
+
+def trace(order: Order, device: Device) -> Trace:
+    """The memory of one training step of `order` on `device`.
+
+    Raises StudioError for techniques whose trainer makes no step of its own."""
+    started = time.perf_counter()
+    technique = techniques.get(order.technique)
+    if technique.model in ("classifier", "embedding"):
+        raise StudioError(
+            f"{technique.title} is not traced.", hint="The estimate by formula is all there is."
+        )
+    config = AutoConfig.from_pretrained(_source(order), trust_remote_code=order.trust_remote_code)
+    found = estimate.for_run(
+        technique,
+        order.adapter or "full",
+        config.to_dict(),
+        order.parameters,
+        device,
+        adapter_settings=order.adapter_parameters,
+    )
+    wanted = demand(found.request)
+    whole = _whole([_step(order, config, layers, wanted) for layers in LAYERS], wanted)
+    heaviest = max(whole, key=lambda name: whole[name])
+    framework = device.framework()[0]
+    slack = round(wanted.device.slack(wanted.setup, peak(wanted.setup))[0])
+    return Trace(
+        total=whole[heaviest] + framework + slack,
+        closed_form=found.total,
+        moment=MOMENTS[heaviest],
+        moments=whole,
+        framework=framework,
+        slack=slack,
+        seconds=round(time.perf_counter() - started, 1),
+        notes=list(found.notes),
+    )
+
+
+def _source(order: Order) -> str:
+    start = order.models[0]
+    while start.base:
+        start = start.base
+    return start.source
+
+
+def _whole(steps: list[dict[str, int]], wanted: Demand) -> dict[str, int]:
+    """Each moment of the whole model: a straight line through what it took with few layers."""
+    few, more = steps
+    layers = wanted.setup.forward.model.layers
+    found = {name: few[name] + (layers - LAYERS[0]) * (more[name] - few[name]) for name in few}
+    if wanted.setup.generation:
+        found["generation"] = round(moments(wanted.setup)[-1].total)
+    return found
+
+
+def _step(order: Order, config: Any, layers: int, wanted: Demand) -> dict[str, int]:
+    """Bytes at each moment of a second step, when the optimiser has its states."""
+    stand_in = StandIn(order, _with_layers(config, layers), wanted)
+    live = Live()
+    with tempfile.TemporaryDirectory() as folder, stand_in.faked() as fake:
+        trainer = stand_in.trainer(Path(folder), _source(order))
+        stand_in.feed(trainer, fake)
+        live.hold(trainer)
+        windows = Windows(trainer.model, live)
+        trainer.add_callback(windows)
+        with live, Concrete(truth=not wanted.setup.forward.masked):
+            trainer.train()
+    saved = _saved_by_quantising(order, wanted, layers)
+    return {name: most - saved for name, most in windows.most.items()}
+
+
+def _with_layers(config: Any, layers: int) -> Any:
+    small = type(config).from_dict(config.to_dict())
+    text = small.get_text_config()
+    if getattr(text, "layer_types", None):
+        text.layer_types = list(text.layer_types)[:layers]
+    text.num_hidden_layers = layers
+    text._attn_implementation = "sdpa"
+    return small
+
+
+def _saved_by_quantising(order: Order, wanted: Demand, layers: int) -> int:
+    """Four-bit weights stood in the trace in the arithmetic's precision."""
+    if adapters.get(order.adapter or "full").bits != 4:
+        return 0
+    forward = wanted.setup.forward
+    return round(forward.model.layer_weights() / forward.model.layers * layers * (forward.width - NF4))
+
+
+def main(arguments: list[str]) -> int:
+    """The command line: prints a trace as JSON."""
+    parser = argparse.ArgumentParser(description="Trace the memory of a run's training step.")
+    parser.add_argument("folder", type=Path, help="the run's folder, which holds run.json")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if models.gpu_ready() else "cpu")
+    given = parser.parse_args(arguments)
+    with contextlib.redirect_stdout(sys.stderr):
+        found = trace(Order.read(given.folder.resolve()), Device(given.device))
+    print(json.dumps(asdict(found)))
+    return 0

@@ -1,0 +1,191 @@
+"""A run's trainer without weights and without rows of the run's own: models are made of their config, rows
+are as long as they may be. Nothing is measured here."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+import trl.kernels.chunked_logprob as kernels
+import trl.trainer.utils as trl_utils
+from datasets import Dataset
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.data import DataLoader
+from transformers import AutoTokenizer, PrinterCallback, masking_utils
+
+from studio.estimate.demand import PROMPT, Demand
+from worker import ingredients
+from worker import model as models
+from worker.order import Order
+
+TILED = ("_forward_tile", "_backward_tile", "_addmm_fp32")  # of the fused head, where it has no kernels
+STEPS = 2  # in the second, the optimiser has its states
+ENDS = 4  # tokens of a prompt of one letter, and of a row's end
+UNWANTED = {  # of an order's arguments: what goes with evaluation and graders
+    "eval_steps",
+    "load_best_model_at_end",
+    "metric_for_best_model",
+    "greater_is_better",
+    "per_device_eval_batch_size",
+    "reward_weights",
+    "save_steps",
+}
+
+
+class StandIn:
+    """What a traced training is made of: an order, a config with few layers, and the step that is wanted."""
+
+    def __init__(self, order: Order, config: Any, wanted: Demand):
+        self.order, self.config, self.wanted = order, config, wanted
+        self.forward = wanted.setup.forward
+
+    @contextlib.contextmanager
+    def faked(self) -> Iterator[FakeTensorMode]:
+        """Models that trainers read from a folder are made instead; nothing moves to a device; the fused head
+        needs what it needs on the wanted one."""
+        with contextlib.ExitStack() as stack, FakeTensorMode(allow_non_fake_inputs=True) as fake:
+            for owner, name, new in self._replacements():
+                stack.enter_context(mock.patch.object(owner, name, new))
+            yield fake
+
+    def _replacements(self) -> Iterator[tuple[Any, str, Any]]:
+        yield torch.nn.Module, "to", _stay
+        yield trl_utils, "_use_triton", _nothing
+        if not self.forward.masked:  # else transformers makes masks for tensors it cannot look into
+            yield masking_utils, "is_tracing", _nothing
+        for module in list(sys.modules.values()):
+            if getattr(module, "__name__", "").startswith("trl.") and "create_model_from_path" in vars(
+                module
+            ):
+                yield module, "create_model_from_path", self._model
+        if self.wanted.device.is_gpu:
+            yield from ((kernels, name, _nothing) for name in TILED)
+        else:  # memory that is never written costs nothing on a CPU
+            words = self.config.get_text_config().vocab_size
+            yield trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", min(trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE, words)
+
+    def trainer(self, folder: Path, source: str) -> Any:
+        """The run's trainer, its models of the config, its tokenizer from `source`."""
+        order = self.order
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=order.trust_remote_code)
+        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+        self.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+        further: dict[str, Any] = {name: self._model() for name in order.input_models}
+        if order.reads == "prompts":
+            further["reward_funcs"] = [_no_reward]
+        elif order.keeps_reference and not order.peft:
+            further["ref_model"] = self._model()
+        return ingredients.resolve(order.trainer)(
+            model=self._model(),
+            args=self._arguments(folder),
+            train_dataset=Dataset.from_list(self._rows(tokenizer)),
+            processing_class=tokenizer,
+            peft_config=ingredients.peft_config(order),
+            **further,
+        )
+
+    def _model(self, *_: Any, **__: Any) -> Any:
+        if self.order.makes == "reward":
+            self.config.num_labels = 1
+        dtype = torch.bfloat16 if self.forward.precision == "bfloat16" else torch.float32
+        return models.CLASSES[self.order.makes].from_config(self.config, dtype=dtype)
+
+    def _arguments(self, folder: Path) -> Any:
+        kept = {name: value for name, value in self.order.arguments.items() if name not in UNWANTED}
+        if self.order.reads == "answers":  # the rows here are no conversations
+            kept |= {"assistant_only_loss": False, "completion_only_loss": None}
+        return ingredients.resolve(self.order.config)(
+            **kept
+            | {
+                "output_dir": str(folder),
+                "max_steps": STEPS,
+                "gradient_accumulation_steps": 2 if self.wanted.setup.accumulates else 1,
+                "bf16": self.forward.precision == "bfloat16",
+                "use_cpu": True,
+                "activation_checkpointing": self.wanted.setup.checkpointing,
+                "eval_strategy": "no",
+                "save_strategy": "no",
+                "report_to": [],
+                "disable_tqdm": True,
+                "dataloader_pin_memory": False,
+            }
+        )
+
+    def _rows(self, tokenizer: Any) -> list[dict[str, Any]]:
+        """Rows in the columns that the trainer reads, longer than the longest; where too long ones are left
+        out, as long as a whole row may be."""
+        long = "a " * (2 * self.forward.length)
+        if self.order.reads == "rated":
+            tokens = tokenizer(long, add_special_tokens=False)["input_ids"]
+            long = tokenizer.decode(tokens[: self.forward.length - ENDS])
+        row: dict[str, Any] = {
+            "answers": {"prompt": "a", "completion": long},
+            "text": {"text": long},
+            "pairs": {"prompt": "a", "chosen": long, "rejected": long},
+            "rated": {"prompt": "a", "chosen": long, "rejected": long},
+            "labelled": {"prompt": "a", "completion": long},
+            "prompts": {"prompt": "a"},
+        }[self.order.reads]
+        count = max(2 * self.forward.rows, 8)
+        if self.order.reads == "labelled":
+            return [row | {"label": bool(number % 2)} for number in range(count)]
+        return [dict(row) for _ in range(count)]
+
+    def feed(self, trainer: Any, fake: FakeTensorMode) -> None:
+        """Gives the trainer the same batch for each step: as its own collator makes it, or, where answers are
+        generated, as it would have written them."""
+        if self.wanted.setup.generation:
+            trainer._prepare_inputs = _as_given
+            given = self._answers()
+        else:
+            count = trainer.args.per_device_train_batch_size
+            given = trainer.data_collator([trainer.train_dataset[number] for number in range(count)])
+        batch = {
+            name: fake.from_tensor(value) if isinstance(value, torch.Tensor) else value
+            for name, value in given.items()
+        }
+        steps = STEPS * trainer.args.gradient_accumulation_steps
+        places: Any = [0] * steps
+        trainer.get_train_dataloader = lambda: DataLoader(places, collate_fn=lambda _: dict(batch))
+        trainer.remove_callback(PrinterCallback)
+
+    def _answers(self) -> dict[str, Any]:
+        """What online trainers learn from: prompts (B, P), answers (B, C), and numbers for each token."""
+        rows, length = self.forward.rows, self.forward.length
+        prompt = min(PROMPT, length - 1)
+        prompts = torch.ones(rows, prompt, dtype=torch.long)
+        answers = torch.ones(rows, length - prompt, dtype=torch.long)
+        numbers = ("mask", "old_per_token_logps", "ref_per_token_logps", "old_logps", "old_values", "returns")
+        found: dict[str, Any] = {name: torch.ones(rows, length - prompt) for name in numbers}
+        advantages = torch.ones(rows, length - prompt) if "critic" in self._told() else torch.ones(rows)
+        return found | {
+            "prompt_ids": prompts,
+            "prompt_mask": prompts,
+            "completion_ids": answers,
+            "completion_mask": answers,
+            "advantages": advantages,
+            "num_items_in_batch": torch.tensor(float(rows)),
+            "tokens": torch.tensor(float(rows)),
+        }
+
+    def _told(self) -> str:
+        return "critic" if any(each.passed for each in self.wanted.setup.copies) else ""
+
+
+def _stay(module: Any, *_: Any, **__: Any) -> Any:
+    return module
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """What a kernel that works in place leaves in memory; and: no."""
+
+
+def _as_given(inputs: Any) -> Any:
+    return inputs
+
+
+def _no_reward(completions: list[Any], **_: Any) -> list[float]:
+    return [0.0] * len(completions)
