@@ -14,7 +14,7 @@ Between such a program and the machine stand, each enough alone for most attacks
 - a channel on which nothing but a number and a description of what went wrong is believed (`session.py`,
   `results.py`).
 
-A process inside, the keeper (`keeper.py`), forks a fresh guest in some 2 ms where a new sandbox takes 40 ms:
+A process inside, the keeper (`keeper.py`), forks a fresh guest in some 3 ms where a new sandbox takes 50 ms:
 that is why the code of each batch, and each program under test, gets a process of its own.
 
 What it does not do: keep a program from deceiving itself. A model's answer runs in one process with the tests

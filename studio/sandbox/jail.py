@@ -4,12 +4,14 @@ a machine from doing so, and says it in plain words.
 It imports no more than the standard library and the studio's errors, and holds no code of people.
 """
 
+import contextlib
 import functools
 import json
 import os
 import platform
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +25,7 @@ from studio.errors import StudioError
 from studio.sandbox import system_calls
 
 KEEPER = Path(__file__).with_name("keeper.py")
-START_WITHIN = 20.0  # seconds; it takes some 40 ms, but a busy machine may need longer
+START_WITHIN = 20.0  # seconds; it takes some 50 ms, but a busy machine may need longer
 ENDS_WITHIN = 2.0
 NOBODY = 65534
 FIRST_OWN_USER, OWN_USERS = 1_900_000_000, 1 << 24  # far from any number that is given to people
@@ -76,16 +78,20 @@ class Jail:
         filter_from, filter_to = os.pipe()
         os.write(filter_to, rules["keeper"])
         os.close(filter_to)
+        told_from, told_to = os.pipe()
         with theirs:
             self._process = subprocess.Popen(
-                command(way, theirs.fileno(), filter_from, limits.scratch),
+                command(way, theirs.fileno(), filter_from, told_to, limits.scratch),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                pass_fds=(theirs.fileno(), filter_from),
+                pass_fds=(theirs.fileno(), filter_from, told_to),
                 start_new_session=True,  # Ctrl-C is for the studio
             )
         os.close(filter_from)
+        os.close(told_to)
+        with os.fdopen(told_from) as told:
+            self._keeper = json.loads(told.read() or "{}").get("child-pid")
         order = {
             "user": user,
             "mount": way is not Way.BARE,
@@ -111,23 +117,32 @@ class Jail:
             return None
 
     def _ask(self, order: dict[str, Any], *descriptors: int) -> dict[str, int]:
-        socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
-        answer = self._control.recv(1 << 12)
-        if not answer:
-            raise ConnectionResetError("the sandbox has ended")
+        try:
+            socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
+            answer = self._control.recv(1 << 12)
+            if not answer:
+                raise ConnectionResetError("the sandbox has ended")
+        except OSError:
+            self._control.close()  # an answer that comes late must not be taken for one to the next question
+            raise
         return json.loads(answer)
 
     def close(self) -> str:
         """Ends the whole sandbox; returns what it had complained about."""
-        self._control.close()
+        self._control.close()  # then the keeper ends, and everything in there with it
         try:
-            self._process.wait(
-                ENDS_WITHIN
-            )  # the keeper ends when its socket closes, and everything in there with it
+            _, complaint = self._process.communicate(timeout=ENDS_WITHIN)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-        _, complaint = self._process.communicate()
+            self._kill()
+            _, complaint = self._process.communicate()
         return complaint[:2000].decode(errors="replace").strip()
+
+    def _kill(self) -> None:
+        """For a keeper that does not answer. Its number is its own as long as bubblewrap waits for it."""
+        if self._keeper and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._keeper, signal.SIGKILL)
+        self._process.kill()
 
 
 class Shut(Exception):
@@ -159,7 +174,7 @@ def own_user() -> int:
 # ---- the command ------------------------------------------------------------------------------------------
 
 
-def command(way: Way, control: int, rules: int, scratch: int) -> list[str]:
+def command(way: Way, control: int, rules: int, told: int, scratch: int) -> list[str]:
     """bubblewrap's, for the keeper. Inside there are Python, the system's libraries and nothing of this
     machine."""
     enter = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
@@ -184,10 +199,9 @@ def command(way: Way, control: int, rules: int, scratch: int) -> list[str]:
     folder = ["--dir", "/tmp"] if way is not Way.BARE else ["--size", str(scratch), "--tmpfs", "/tmp"]
     see = ["--ro-bind", str(KEEPER), "/keeper.py", *folder, "--remount-ro", "/"]
     python, mounts = runtime()
-    return [
-        *(bubblewrap(), *enter, *mounts, *see, "--chdir", "/", "--seccomp", str(rules), *environment(), "--"),
-        *(python, "-s", "-P", "-S", "-B", "-X", "utf8", "/keeper.py", str(control)),
-    ]
+    pipes = ["--seccomp", str(rules), "--info-fd", str(told)]
+    keeper = [python, "-s", "-P", "-S", "-B", "-X", "utf8", "/keeper.py", str(control)]
+    return [bubblewrap(), *enter, *mounts, *see, "--chdir", "/", *pipes, *environment(), "--", *keeper]
 
 
 def environment() -> list[str]:

@@ -282,6 +282,18 @@ def test_a_sandbox_that_was_killed_is_started_again() -> None:
         assert session.call([({}, {})])[0].score == 0.5
 
 
+def test_a_sandbox_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jail, "START_WITHIN", 1.0)
+    before = processes()
+    with Session(GOOD) as session:
+        session.check()
+        hanging = [process for process in processes() if process not in before]
+        for process in hanging:
+            process.suspend()
+        assert session.call([({}, {})])[0].score == 0.5
+        assert gone(hanging)
+
+
 def test_a_sandbox_outlives_the_thread_that_needed_it_first() -> None:
     with Session(GOOD) as session:
         starting = threading.Thread(target=session.check)
