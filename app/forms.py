@@ -1,25 +1,29 @@
-"""Forms made from a class of settings: one Gradio input a field, with its help, bounds, default and source.
+"""Forms made from a class of settings: for each field the input that fits its type, its words, and its value.
 
-Everything shown comes from the class (`studio.parameters.setting`); a technique or an adapter added later
-needs no edit here. What the values are for, and where they are kept, is the page's business.
+Everything shown comes from the class (`studio.parameters.setting`); a technique, an adapter or a grader
+added later needs no edit here. The HTML is `app/parts/fields.html`; where values are kept is the page's
+business.
 """
 
+import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from json import JSONDecodeError as NotJson
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from gradio.components import Component
 from pydantic.fields import FieldInfo
 
 from app.parts.words import number
-from app.toolkit import gr
-from studio.parameters import Parameters, about
+from studio.errors import StudioError
+from studio.parameters import Parameters, about, validate
 
-FEW = 3  # up to this many options are laid out beside each other; more drop down
-SLIDER_STEP = 0.001
+Control = Literal["number", "switch", "choice", "text", "lines", "words", "code", "json", "model"]
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+SWITCH = (("true", "on"), ("false", "off"))
 
 
 @dataclass(frozen=True)
@@ -41,50 +45,108 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Form:
-    """The inputs of one class, by field: the basic ones first. Made unrendered; a page places both groups."""
+class Field:
+    """One setting as a form shows it. `path` names it to whoever keeps the form (`parameters:learning_rate`);
+    `value` is what stands in its input; `advised`, in words, what is recommended here, `default` what the
+    class says; `several` what a sweep tries instead."""
 
-    kind: type[Parameters]
-    inputs: dict[str, Component]
+    name: str
+    path: str
+    title: str
+    help: str
+    unit: str
+    control: Control
+    is_whole: bool
+    options: tuple[tuple[str, str], ...]
+    bounds: str
+    default: str
+    source: str
+    advised: str
+    is_basic: bool
+    value: str
+    is_changed: bool = False
+    problem: str = ""
+    several: str = ""
 
-    def place_basic(self) -> None:
-        self._place(basic=True)
-
-    def place_rest(self) -> None:
-        self._place(basic=False)
-
-    def _place(self, basic: bool) -> None:
-        for name, component in self.inputs.items():
-            if is_basic(self.kind, name) is basic:
-                component.render()
-
-    def read(self, given: Sequence[Any]) -> dict[str, Any]:
-        """What stands in the inputs, by field, in the types of the class. An emptied one is None."""
-        return {
-            name: typed(self.kind.model_fields[name], value)
-            for name, value in zip(self.inputs, given, strict=True)
-        }
-
-    def show(self, values: Mapping[str, Any], changed: Collection[str] = (), wrong: str = "") -> list[Any]:
-        """An update for every input: its value, and whether it is marked as changed or wrong."""
-        return [
-            gr.update(value=shown(values[name]), **self._marks(name, changed, wrong)) for name in self.inputs
-        ]
-
-    def mark(self, changed: Collection[str], wrong: str = "") -> list[Any]:
-        """The marks alone: what is being typed is left alone."""
-        return [gr.update(**self._marks(name, changed, wrong)) for name in self.inputs]
-
-    def _marks(self, name: str, changed: Collection[str], wrong: str) -> dict[str, Any]:
-        marks = [word for word, holds in (("changed", name in changed), ("wrong", name == wrong)) if holds]
-        return {"elem_classes": ["setting", *marks]}
+    @property
+    def id(self) -> str:
+        return id_of(self.path)
 
 
-def build(kind: type[Parameters], prefix: str) -> Form:
-    """The inputs of `kind`, not yet placed. `prefix` begins their element ids: `sft-learning_rate`."""
-    order = sorted(kind.model_fields, key=lambda name: not is_basic(kind, name))
-    inputs = {name: make_input(kind.model_fields[name], name, f"{prefix}-{name}") for name in order}
-    return Form(kind, inputs)
+@dataclass(frozen=True)
+class Marks:
+    """What is said beside the fields of a form: the wrong one (a path, and what is wrong with it), and, by
+    name, what a sweep tries."""
+
+    wrong: str = ""
+    problem: str = ""
+    several: Mapping[str, str] | None = None
+
+
+def id_of(path: str) -> str:
+    """The id of a path's input: letters that need no escape in a selector."""
+    return re.sub(r"[^\w-]", "-", path)
+
+
+def describe(
+    kind: type[Parameters],
+    prefix: str,
+    values: Mapping[str, Any],
+    advised: Mapping[str, Any],
+    marks: Marks | None = None,
+) -> list[Field]:
+    """Every field of `kind`, in its order, with what stands in it and what is recommended."""
+    marks = marks or Marks()
+    return [
+        _field(kind, name, f"{prefix}:{name}", values.get(name), advised.get(name), marks)
+        for name in kind.model_fields
+    ]
+
+
+def _field(kind: type[Parameters], name: str, path: str, value: Any, advised: Any, marks: Marks) -> Field:
+    info = kind.model_fields[name]
+    facts = about(info)
+    control = control_of(info)
+    return Field(
+        name=name,
+        path=path,
+        title=info.title or name,
+        help=info.description or "",
+        unit=facts.get("unit", ""),
+        control=control,
+        is_whole=bare(info) is int,
+        options=options_of(info),
+        bounds=str(bounds_of(info)),
+        default=readable(info.get_default(call_default_factory=True)),
+        source=facts.get("source", ""),
+        advised=readable(advised),
+        is_basic=is_basic(kind, name),
+        value=as_text(value),
+        is_changed=not same(value, advised),
+        problem=marks.problem if marks.wrong == path else "",
+        several=(marks.several or {}).get(name, ""),
+    )
+
+
+def simple(path: str, title: str, help: str, value: Any, control: Control, marks: Marks) -> Field:
+    """A field that is no setting of a class, such as the weight of a grader."""
+    return Field(
+        name=path.rpartition(":")[2],
+        path=path,
+        title=title,
+        help=help,
+        unit="",
+        control=control,
+        is_whole=False,
+        options=(),
+        bounds="",
+        default="",
+        source="",
+        advised="",
+        is_basic=True,
+        value=as_text(value),
+        problem=marks.problem if marks.wrong == path else "",
+    )
 
 
 def is_basic(kind: type[Parameters], name: str) -> bool:
@@ -92,7 +154,14 @@ def is_basic(kind: type[Parameters], name: str) -> bool:
 
 
 def defaults(kind: type[Parameters]) -> dict[str, Any]:
-    return kind().model_dump(mode="json")
+    """The class's own values; those of a class that cannot be made without some are None."""
+    return {
+        name: plain(field.get_default(call_default_factory=True)) for name, field in kind.model_fields.items()
+    }
+
+
+def plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else None if repr(value) == "PydanticUndefined" else value
 
 
 def differing(values: Mapping[str, Any], baseline: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,40 +180,64 @@ def title(kind: type[Parameters], name: str) -> str:
     return (field.title if field else "") or name
 
 
-# ---- one input ----------------------------------------------------------------------------------------
+def naming_models(kind: type[Parameters]) -> list[str]:
+    """The fields that name a model of the studio."""
+    return [name for name, field in kind.model_fields.items() if control_of(field) == "model"]
 
 
-def make_input(field: FieldInfo, name: str, elem_id: str) -> Component:
-    """The component that fits the field's type, prefilled with its default."""
-    kind, bounds = bare(field), bounds_of(field)
-    unit = about(field).get("unit", "")
-    common: dict[str, Any] = {
-        "value": shown(field.get_default(call_default_factory=True)),
-        "label": f"{field.title or name}{f' ({unit})' if unit else ''}",
-        "info": explain(field),
-        "elem_id": elem_id,
-        "elem_classes": ["setting"],
-        "interactive": True,
-        "render": False,
-    }
+def checked(kind: type[Parameters], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values as the class takes them. Raises StudioError naming the field that is wrong, also where a
+    text should be JSON and is none, or a number is not finite."""
+    for name, field in kind.model_fields.items():
+        if control_of(field) == "json" and isinstance(text := values.get(name), str) and text.strip():
+            check_json(text, title(kind, name), name)
+    found = validate(kind, dict(values), where).model_dump(mode="json")
+    for name, value in found.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise StudioError(f"{title(kind, name)} is no number.", hint="Give a finite one.", field=name)
+    return found
+
+
+def check_json(text: str, what: str, field: str) -> Any:
+    """The value of a JSON text. Raises StudioError with the line and column at which it goes wrong."""
+    try:
+        return json.loads(text)
+    except ValueError as problem:
+        at = f"line {problem.lineno}, column {problem.colno}" if isinstance(problem, NotJson) else "somewhere"
+        raise StudioError(f"{what} is not JSON: it goes wrong at {at}.", field=field) from problem
+    except RecursionError as problem:
+        raise StudioError(f"{what} is nested too deeply to be read.", field=field) from problem
+
+
+# ---- one field ----------------------------------------------------------------------------------------
+
+
+def control_of(field: FieldInfo) -> Control:
+    """The input that fits: what the setting says it holds comes first, then its type."""
+    said = about(field).get("kind", "")
+    if said in ("model", "code", "json", "words"):
+        return said
+    kind = bare(field)
     if kind is bool:
-        return gr.Checkbox(**common)
+        return "switch"
     if get_origin(kind) is Literal:
-        options = [(readable(option), option) for option in get_args(kind)]
-        return gr.Radio(options, **common) if len(options) <= FEW else gr.Dropdown(options, **common)
-    if kind is float and slides(field, bounds):
-        low, high = bounds.low or 0.0, bounds.high or 1.0
-        return gr.Slider(low, high - SLIDER_STEP * bounds.below, step=SLIDER_STEP, **common)
+        return "choice"
     if kind in (int, float):
-        return gr.Number(precision=0 if kind is int else None, **common)
-    return gr.Textbox(lines=3 if get_origin(kind) is list else 1, **common)
+        return "number"
+    if get_origin(kind) in (list, tuple):
+        return "lines"
+    return "json" if get_origin(kind) is dict else "text"
 
 
-def slides(field: FieldInfo, bounds: Bounds) -> bool:
-    """A share of one whose default a slider can show; a learning rate of 0.00002 needs a number."""
-    default = field.get_default(call_default_factory=True)
-    is_share = (bounds.low, bounds.high, bounds.above) == (0, 1, False)
-    return is_share and isinstance(default, float | int) and (default == 0 or default >= 0.01)
+def options_of(field: FieldInfo) -> tuple[tuple[str, str], ...]:
+    """(value, words) of a choice or a switch; none of what is typed."""
+    kind = bare(field)
+    if kind is bool:
+        return SWITCH
+    if get_origin(kind) is not Literal:
+        return ()
+    given = tuple((as_text(option), readable(option)) for option in get_args(kind))
+    return (("", "none"), *given) if takes_none(field) else given
 
 
 def bare(field: FieldInfo) -> Any:
@@ -154,6 +247,10 @@ def bare(field: FieldInfo) -> Any:
         kept = [part for part in get_args(kind) if part is not NoneType]
         return kept[0] if len(kept) == 1 else str
     return kind
+
+
+def takes_none(field: FieldInfo) -> bool:
+    return NoneType in get_args(field.annotation)
 
 
 def bounds_of(field: FieldInfo) -> Bounds:
@@ -170,12 +267,7 @@ def bounds_of(field: FieldInfo) -> Bounds:
     return Bounds(**found)
 
 
-def explain(field: FieldInfo) -> str:
-    """Help, bounds, default and where the default comes from, in one line."""
-    bounds, source = str(bounds_of(field)), about(field).get("source", "")
-    default = readable(field.get_default(call_default_factory=True))
-    facts = "; ".join(filter(None, [bounds, f"default {default}" + (f" ({source})" if source else "")]))
-    return f"{field.description or ''} {facts[:1].upper()}{facts[1:]}.".strip()
+# ---- values and texts ---------------------------------------------------------------------------------
 
 
 def readable(value: Any) -> str:
@@ -188,23 +280,64 @@ def readable(value: Any) -> str:
         return f"{value:g}" if 1e-4 <= abs(value) < 1e6 else number(value)
     if isinstance(value, int):
         return number(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(map(readable, value)) or "none"
-    return str(value).replace("_", " ")
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    return text if len(text) > 40 or "\n" in text else text.replace("_", " ")
 
 
-def shown(value: Any) -> Any:
-    """A value as its input takes it: a list is one entry a line."""
-    return "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
+def as_text(value: Any) -> str:
+    """A value as its input takes it: a list is one entry a line, a float is written as one would type it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return re.sub(r"e([+-])0*(\d)", lambda found: f"e{found[1].strip('+')}{found[2]}", f"{value:.12g}")
+    if isinstance(value, list | tuple):
+        return "\n".join(map(as_text, value))
+    return json.dumps(value, ensure_ascii=False, indent=2) if isinstance(value, dict) else str(value)
 
 
-def typed(field: FieldInfo, value: Any) -> Any:
-    """What an input gave, in the field's type where that loses nothing; the class has the last word."""
-    kind = bare(field)
-    if get_origin(kind) is list and isinstance(value, str):
-        return [line.strip() for line in value.splitlines() if line.strip()]
-    if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    return None if value == "" and kind is not str else value
+def read(kind: type[Parameters], name: str, text: str) -> Any:
+    """What was typed, in the field's type where it is one; anything else stays the text it is, for the class
+    to refuse by name. An emptied number is None."""
+    field = kind.model_fields[name]
+    if text.strip() == "" and (takes_none(field) or bare(field) is not str):
+        return [] if get_origin(bare(field)) is list and not takes_none(field) else None
+    return typed(bare(field), text)
+
+
+def typed(kind: Any, text: str) -> Any:
+    if kind is bool:
+        return {"true": True, "false": False}.get(text, text)
+    if get_origin(kind) is Literal:
+        return next((option for option in get_args(kind) if as_text(option) == text), text)
+    if kind in (int, float):
+        return as_number(text, whole=kind is int)
+    if get_origin(kind) in (list, tuple):
+        entry = (get_args(kind) or (str,))[0]
+        return [typed(entry, line.strip()) for line in text.splitlines() if line.strip()]
+    if get_origin(kind) is dict:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+    return text
+
+
+def as_number(text: str, *, whole: bool) -> int | float | str:
+    """The number a person typed (2e-5, 1,000); the text itself where it is none."""
+    given = text.strip().replace("−", "-")
+    given = given.replace(",", "") if THOUSANDS.fullmatch(given) else given
+    try:
+        value = float(given)
+    except ValueError:
+        return text.strip()
+    if not math.isfinite(value):
+        return text.strip()
+    return int(value) if whole and value.is_integer() else value
+
+
+def words_for(options: Collection[tuple[str, str]], value: str) -> str:
+    return next((words for option, words in options if option == value), value)

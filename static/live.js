@@ -109,6 +109,13 @@
     return kept.any;
   }
 
+  // What a script was answered takes a fragment's place; the next look is then compared with nothing older.
+  function put(element, html) {
+    const state = fragments.get(element);
+    if (state) state.tag = "";
+    place(element, html);
+  }
+
   const announced = (root) =>
     new Set([...root.querySelectorAll("[data-announce]")].map((node) => node.dataset.announce));
 
@@ -255,7 +262,7 @@
     if (sorter) sortBy(sorter.closest("th"));
   });
 
-  Object.assign(studio, { refresh, localise, address });
+  Object.assign(studio, { refresh, localise, address, place: put });
 
   ready(() => {
     localise(document);

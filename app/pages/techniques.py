@@ -3,8 +3,6 @@
 It says nothing of its own about a technique; the page of one is `technique`.
 """
 
-from itertools import groupby
-
 from markupsafe import Markup
 
 from app.navigation import Page
@@ -14,14 +12,6 @@ from studio import techniques
 from studio.datasets import shapes
 from studio.guide import document
 from studio.techniques import Technique
-
-GROUPS = {
-    "Supervised": "Learns from right answers. The first thing to try once prompts alone fall short.",
-    "Preference": "Learns from which of two answers is better, or from thumbs up and down.",
-    "RLHF": "Learns a reward from people's judgements, then answers by itself and follows that reward.",
-    "Reasoning RL": "Answers by itself, and learns from the score that graders give each answer.",
-    "Light": "Leaves the language model as it is, or trains a small one: minutes on a processor.",
-}
 
 
 @fragment("techniques")
@@ -38,14 +28,9 @@ def techniques_shelf(query: Query) -> Markup:
 
 
 def shelves(asked: str = "") -> list[tuple[str, str, list[Technique]]]:
-    """(group, what its members have in common, the members found), in the order of their first members."""
-    order = list(dict.fromkeys(technique.group for technique in techniques.all()))
+    """(group, what its members have in common, the members that are found)."""
     found = [each for each in techniques.all() if finding.matches(finding.words_of(each), asked)]
-    ranked = sorted(found, key=lambda technique: order.index(technique.group))
-    return [
-        (group, GROUPS.get(group, ""), list(members))
-        for group, members in groupby(ranked, key=lambda technique: technique.group)
-    ]
+    return [(group, finding.GROUPS.get(group, ""), members) for group, members in finding.shelves(found)]
 
 
 def needs(technique: Technique) -> list[str]:

@@ -1,174 +1,311 @@
 """The form of a new run: what it begins with, what follows an edit, and Start."""
 
+import html
+import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app import errors, parts
-from app.pages import new_run, new_run_form, setup
-from app.toolkit import gr, in_loop
-from studio import db, drafts, queue, recommendations, runs, techniques
-from studio.models import Dataset, DatasetVersion, Model, Run
+from app.api import new_run as api
+from app.pages import new_run
+from app.pages.new_run_parts import PARTS
+from app.setup import Setup, beginning, several, verdict
+from app.setup.plan import Plan
+from studio import adapters, db, drafts, graders, queue, recommendations, runs, storage, sweeps, techniques
+from studio.datasets import canonical
+from studio.models import Dataset, DatasetVersion, Model, Run, State
+from studio.parameters import about
+from studio.techniques import Technique
 
-KEY = "run-000000000001"
+SHAPES = ("chat", "text", "chat", "preference", "labelled", "prompt", "rated", "classification", "retrieval")
+ROW = {"prompt": [{"role": "user", "content": "2 + 2?"}], "reference_answer": "4", "slice": "plain"}
+SLOWEST = 0.03  # seconds of processor time for one part of the page
 
 
 @pytest.fixture
-def sheet(database: Path, monkeypatch: pytest.MonkeyPatch) -> new_run_form.Sheet:
-    """The page's inputs over a studio with two models and three datasets. No broker runs in this test."""
+def browser(database: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """A studio with two models and a dataset of each shape. No broker runs in this test."""
     monkeypatch.setattr(queue, "wake_workers", lambda: False)
     with db.transaction() as session:
         session.add(Model(name="tiny", source="x/tiny", parameters=1_000_000))
         session.add(Model(name="large", source="x/large", parameters=7_000_000_000))
-        for number, (name, shape) in enumerate([("notes", "chat"), ("texts", "text"), ("kept", "chat")], 1):
-            session.add(
-                DatasetVersion(
-                    id=number,
-                    dataset=Dataset(name=name),
-                    number=1,
-                    shape=shape,
-                    format="jsonl",
-                    rows=500,
-                    sha256=name,
-                    folder=f"datasets/{name}",
-                )
-            )
-    return in_loop(lay_out)
-
-
-def lay_out() -> new_run_form.Sheet:
-    with gr.Blocks():
-        made = new_run_form.lay_out()
-        made.start.render()
-    return made
-
-
-@pytest.fixture
-def browser(database: Path) -> TestClient:
+        for number, shape in enumerate(SHAPES, 1):
+            session.add(version(number, shape))
     app = FastAPI()
     errors.install(app)
     app.include_router(parts.router)
+    app.include_router(api.router)
     return TestClient(app)
 
 
-def said(sheet: new_run_form.Sheet, updates: list[Any], component: Any) -> dict[str, Any]:
-    return dict(updates[-len(sheet.all) :][sheet.all.index(component)])
-
-
-def open_at(sheet: new_run_form.Sheet, address: str = "") -> list[Any]:
-    return new_run_form.opened(sheet, address)
-
-
-def choose(sheet: new_run_form.Sheet, **wanted: str) -> list[Any]:
-    choices = {"technique": "sft", "adapter": "lora", "model": "1", "dataset": "1", "held_out": ""} | wanted
-    return new_run_form.chosen(sheet, KEY, "", *(choices[name] for name in new_run_form.CHOICES))
-
-
-def type_in(sheet: new_run_form.Sheet, **changed: Any) -> list[Any]:
-    """The person changes settings of SFT; the rest is what stands in the form."""
-    form = sheet.techniques["sft"]
-    now = kept().parameters
-    with db.reading() as session:
-        advised, _ = setup.recommended(session, kept())
-    values = advised | now | changed
-    return new_run_form.set_values(
-        sheet, "technique", "sft", KEY, "", *(values[name] for name in form.inputs)
+def version(number: int, shape: str) -> DatasetVersion:
+    return DatasetVersion(
+        id=number,
+        dataset=Dataset(name=f"{shape} {number}"),
+        number=1,
+        shape=shape,
+        format="jsonl",
+        rows=500,
+        sha256=f"{number:064}",
+        folder=f"datasets/{number}",
     )
 
 
-def kept() -> setup.Setup:
-    with db.reading() as session:
-        return setup.current(session, KEY, {})
+class Form:
+    """The page as its script uses it: edits by path, and the parts that come back."""
+
+    def __init__(self, browser: TestClient, **asked: str):
+        self.browser, self.asked, self.draft = browser, asked, ""
+        self.parts: dict[str, str] = {}
+        self.answer: dict[str, Any] = {}
+
+    def edit(self, set: dict[str, str] | None = None, **more: Any) -> "Form":
+        body = {"draft": self.draft, "asked": self.asked, "set": set or {}, "known": {}} | more
+        answer = self.browser.post("/api/new-run/drafts", json=body)
+        assert answer.status_code == 200, answer.text
+        self.answer = answer.json()
+        self.draft, self.parts = self.answer["draft"], self.answer["parts"]
+        return self
+
+    def start(self) -> Any:
+        return self.browser.post("/api/new-run/start", json={"draft": self.draft, "asked": self.asked})
+
+    def part(self, name: str) -> str:
+        if self.draft:
+            return self.parts[name]
+        answer = self.browser.get(f"/parts/{name}", params=self.asked)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    @property
+    def button(self) -> tuple[str, bool]:
+        """What Start says, and whether it can be pressed."""
+        found = re.search(r'<button[^>]*id="new-run-start"([^>]*)>([^<]*)<', self.part("new-run-summary"))
+        assert found
+        return html.unescape(found[2]), "disabled" not in found[1]
+
+    def value(self, path: str) -> str:
+        """What stands in the input of this path."""
+        found = re.search(rf'data-path="{re.escape(path)}" data-value="([^"]*)"', self.all)
+        assert found, path
+        return html.unescape(found[1])
+
+    @property
+    def all(self) -> str:
+        return "".join(self.part(name) for name in PARTS)
+
+    @property
+    def setup(self) -> Setup:
+        with db.reading() as session:
+            return beginning.current(session, self.asked | {"draft": self.draft})
 
 
-def press_start(sheet: new_run_form.Sheet, name: str = "", seed: float | None = 42) -> list[Any]:
-    now = kept()
-    with db.reading() as session:
-        of_technique, of_adapter = setup.values(session, now)
-    settings: list[Any] = []
-    for (family, member), form in sheet.forms.items():
-        mine = getattr(now, family) == member
-        values = of_technique if family == "technique" else of_adapter
-        settings += [values[field] if mine else None for field in form.inputs]
-    choices = [getattr(now, name) for name in new_run_form.CHOICES]
-    return new_run_form.launch(sheet, "", KEY, "", *choices, name, seed, *settings)
+@pytest.fixture
+def form(browser: TestClient) -> Form:
+    """SFT of the tiny model with LoRA on the first dataset."""
+    return Form(browser, technique="sft", model="1", dataset="1")
 
 
-def test_start_names_what_is_missing(sheet: new_run_form.Sheet) -> None:
-    start = said(sheet, open_at(sheet), sheet.start)
-    assert start["value"] == "Choose a model and a dataset to start"
-    assert start["interactive"] is False
-    assert said(sheet, open_at(sheet, "?model=1"), sheet.start)["value"] == "Choose a dataset to start"
-    ready = said(sheet, open_at(sheet, "?model=1&dataset=1"), sheet.start)
-    assert (ready["value"], ready["interactive"]) == ("Start", True)
+def options(form: Form, select: str) -> list[str]:
+    inside = form.part("new-run-base").partition(f'id="{select}"')[2].partition("</select>")[0]
+    return [value for value in re.findall(r'<option value="([^"]*)"', inside) if value]
 
 
-def test_only_versions_that_fit_are_offered_and_others_say_why(
-    sheet: new_run_form.Sheet, browser: TestClient
+every_technique = pytest.mark.parametrize("technique", techniques.all(), ids=lambda each: each.name)
+
+
+# ---- what it begins with ------------------------------------------------------------------------------
+
+
+def test_start_names_what_is_missing(browser: TestClient) -> None:
+    assert Form(browser).button == ("Choose a model and a dataset to start", False)
+    assert Form(browser, model="1").button == ("Choose a dataset to start", False)
+    assert Form(browser, model="1", dataset="1").button == ("Start", True)
+
+
+@every_technique
+def test_only_the_form_of_the_technique_that_is_chosen_is_there(
+    browser: TestClient, technique: Technique
 ) -> None:
-    offered = said(sheet, open_at(sheet), sheet.choices["dataset"])["choices"]
-    assert [value for _, value in offered] == ["3", "1"]
-    text = browser.get("/parts/new-run-data").text
-    assert "texts · v1" in text
-    assert "has plain text; needs" in text
+    form = Form(browser, technique=technique.name, model="1")
+    shown = re.findall(r'data-path="parameters:(\w+)"', form.part("new-run-settings"))
+    assert set(shown) == set(technique.parameters.model_fields)
+    assert len(form.part("new-run-settings")) < 60_000
+    for wanted in technique.inputs:
+        assert wanted.title in form.part("new-run-base")
+        assert f'data-path="inputs:{wanted.name}"' in form.part("new-run-base")
+    offered = set(re.findall(r'name="adapter" value="(\w+)"', form.part("new-run-base")))
+    fitting = {each.name for each in adapters.all() if technique.fits_adapter(each.name)}
+    assert offered == (fitting if len(fitting) > 1 else set())
 
 
-def test_settings_are_recommended_for_model_and_adapter(sheet: new_run_form.Sheet) -> None:
-    rate = sheet.techniques["sft"].inputs["learning_rate"]
+@every_technique
+def test_every_technique_asks_for_what_it_reads_and_can_then_be_started(
+    browser: TestClient, technique: Technique
+) -> None:
+    form = Form(browser, technique=technique.name, model="1")
+    data = str(SHAPES.index(technique.shapes[0]) + 1)
+    needed = [wanted for wanted in technique.inputs if wanted.required]
+    words = form.button[0]
+    assert "a dataset" in words
+    assert ("a grader" in words) is technique.graded
+    assert all(wanted.title.lower() in words for wanted in needed)
+    form.edit({"dataset": data} | {f"inputs:{wanted.name}": "2" for wanted in needed})
+    if technique.graded:
+        form.edit(act=[["add-grader", "exact_match"]])
+    assert form.button == ("Start", True)
+    url = form.start().json()["url"]
+    with db.reading() as session:
+        run = runs.listed(session)[0]
+        assert url == f"/run?id={run.id}"
+        assert (run.technique, run.dataset_version_id) == (technique.name, int(data))
+        assert run.inputs == {wanted.name: 2 for wanted in needed}
+
+
+def test_every_part_is_drawn_in_no_time(browser: TestClient) -> None:
+    for technique in techniques.all():
+        for name in PARTS:
+            took = []
+            for _ in range(3):
+                began = time.process_time()
+                browser.get(f"/parts/{name}", params={"technique": technique.name, "model": "1"})
+                took.append(time.process_time() - began)
+            assert min(took) < SLOWEST, (technique.name, name)
+
+
+def test_only_versions_that_fit_are_offered_and_others_say_why(form: Form) -> None:
+    assert options(form, "new-run-dataset") == ["4", "3", "1"]
+    assert "text 2 · v1" in form.part("new-run-base")
+    assert "has plain text; needs" in form.part("new-run-base")
+    assert options(form, "new-run-held-out") == ["6", "4", "3"]  # not the data it learns from
+
+
+def test_techniques_stand_in_groups_with_the_data_that_fits_and_are_found_by_every_name(
+    browser: TestClient,
+) -> None:
+    text = html.unescape(Form(browser).part("new-run-technique"))
+    order = [text.index(f"<h3>{group}</h3>") for group in dict.fromkeys(t.group for t in techniques.all())]
+    assert len(order) > 3
+    for technique in techniques.all():
+        offer = text.partition(f'data-key="{technique.name}"')[0].rpartition('data-words="')[2]
+        for name in (technique.name, technique.title, technique.full_name, *technique.aliases):
+            assert name.lower() in offer, (technique.name, name)
+        assert f'href="/technique?name={technique.name}"' in text
+    assert "Fits preference 4 · v1 and 2 more" in text
+    assert text.count('<details class="chooser" id="technique-chooser" open>') == 1
+    chosen = Form(browser, technique="dpo").part("new-run-technique")
+    assert '<details class="chooser" id="technique-chooser">' in chosen
+
+
+def test_settings_are_recommended_for_model_and_adapter_with_the_source_of_the_default(
+    browser: TestClient,
+) -> None:
     suggest = techniques.get("sft").suggest
-    for model, size in (("1", 1_000_000), ("2", 7_000_000_000)):
+    for model, size, said in (("1", 1_000_000, "1M"), ("2", 7_000_000_000, "7B")):
         for adapter in ("full", "lora"):
-            shown = said(sheet, choose(sheet, model=model, adapter=adapter), rate)["value"]
-            assert shown == suggest(adapter, size)["learning_rate"]
+            form = Form(browser, technique="sft", model=model, adapter=adapter)
+            assert float(form.value("parameters:learning_rate")) == suggest(adapter, size)["learning_rate"]
+            assert f"a model of {said} parameters with {adapters.get(adapter).title}" in form.all
+    field = techniques.get("sft").parameters.model_fields["learning_rate"]
+    assert about(field)["source"] in form.all
 
 
-def test_an_edit_survives_a_change_of_adapter_and_model(sheet: new_run_form.Sheet) -> None:
-    choose(sheet)
-    type_in(sheet, learning_rate=0.0123)
-    updates = choose(sheet, adapter="full", model="2")
-    form = sheet.techniques["sft"]
-    assert kept().parameters["learning_rate"] == 0.0123
-    assert "value" not in said(sheet, updates, form.inputs["learning_rate"])  # it stands in the field
-    assert "changed" in said(sheet, updates, form.inputs["learning_rate"])["elem_classes"]
-    assert said(sheet, updates, sheet.reset)["visible"] is True
+# ---- what follows an edit -----------------------------------------------------------------------------
 
 
-def test_reset_brings_the_recommendation_back(sheet: new_run_form.Sheet) -> None:
-    choose(sheet)
-    type_in(sheet, learning_rate=0.0123)
-    updates = new_run_form.reset(sheet, KEY, "")
-    assert kept().parameters == {}
-    assert said(sheet, updates, sheet.reset)["visible"] is False
+def test_an_edit_survives_a_change_of_adapter_model_and_technique(form: Form) -> None:
+    form.edit({"parameters:learning_rate": "0.0123"})
+    form.edit({"adapter": "full", "model": "2"})
+    assert form.value("parameters:learning_rate") == "0.0123"
+    assert form.answer["changed"] == ["parameters:learning_rate"]
+    form.edit({"technique": "dpo"}).edit({"technique": "sft"})
+    assert form.value("parameters:learning_rate") == "0.0123"
+    assert form.value("dataset") == "1"
 
 
-def test_changes_are_counted_and_listed(sheet: new_run_form.Sheet, browser: TestClient) -> None:
-    choose(sheet)
-    type_in(sheet, learning_rate=0.0123, save_steps=7)
-    text = browser.get("/parts/new-run-changes", params={"draft": KEY}).text
-    assert "2 settings changed from the recommendation" in text
-    assert "0.0123" in text
+def test_what_was_not_touched_follows_the_recommendation(form: Form) -> None:
+    form.edit({"parameters:save_steps": "7"})
+    before = form.value("parameters:learning_rate")
+    form.edit({"adapter": "full", "model": "2"})
+    assert form.value("parameters:learning_rate") != before
+    assert form.setup.parameters == {"save_steps": 7}
 
 
-def test_a_wrong_setting_stops_start_and_is_told_at_field_and_button(
-    sheet: new_run_form.Sheet, browser: TestClient
-) -> None:
-    choose(sheet)
-    start, _, *marks = type_in(sheet, learning_rate=7.0)
-    assert start["value"] == "Check the learning rate to start"
-    at = list(sheet.techniques["sft"].inputs).index("learning_rate")
-    assert "wrong" in marks[at]["elem_classes"]
-    assert "Learning rate" in browser.get("/parts/new-run-summary", params={"draft": KEY}).text
+def test_a_value_that_is_the_recommended_one_is_no_change(form: Form) -> None:
+    advised = form.value("parameters:learning_rate")
+    form.edit({"parameters:learning_rate": "0.5"}).edit({"parameters:learning_rate": advised})
+    assert form.setup.parameters == {}
+    assert "All as recommended" in form.part("new-run-settings")
 
 
-def test_the_summary_says_rows_steps_and_checkpoints(sheet: new_run_form.Sheet, browser: TestClient) -> None:
-    choose(sheet)
-    type_in(sheet, per_device_train_batch_size=32, gradient_accumulation_steps=2, num_train_epochs=5.0)
-    text = browser.get("/parts/new-run-summary", params={"draft": KEY}).text
-    assert "500 rows" in text
-    assert '<span class="num">40</span>' in text
+def test_a_technique_that_does_not_go_with_the_adapter_changes_it(form: Form) -> None:
+    narrow = next(each for each in techniques.all() if each.adapters)
+    form.edit({"technique": narrow.name})
+    assert form.setup.adapter in narrow.adapters
+
+
+def test_resets_bring_the_recommendation_back_one_by_one_and_together(form: Form) -> None:
+    form.edit({"parameters:learning_rate": "0.5", "parameters:save_steps": "7", "adapter_parameters:r": "4"})
+    assert "3 settings changed from the recommendation" in form.part("new-run-settings")
+    form.edit(reset=["parameters:learning_rate"])
+    assert form.answer["changed"] == ["parameters:save_steps", "adapter_parameters:r"]
+    form.edit(reset=["all"])
+    assert (form.setup.parameters, form.setup.adapter_parameters) == ({}, {})
+    assert "new-run-reset" not in form.part("new-run-settings")
+
+
+@pytest.mark.parametrize("typed", ["7", "fast", "", "nan", "1e999"])
+def test_a_wrong_setting_is_kept_marked_and_told_at_field_and_button(form: Form, typed: str) -> None:
+    form.edit({"parameters:learning_rate": typed})
+    assert form.button == ("Check the learning rate to start", False)
+    assert form.answer["wrong"] == "parameters:learning_rate"
+    assert form.value("parameters:learning_rate") == typed
+    assert 'id="parameters-learning_rate-problem"' in form.part("new-run-settings")
+    assert "Learning rate" in form.part("new-run-summary")
+
+
+@pytest.mark.parametrize("typed", ["-1", "1.5", "x", ""])
+def test_a_seed_that_is_none_is_told(form: Form, typed: str) -> None:
+    form.edit({"seed": typed})
+    assert form.button == ("Check the seed to start", False)
+
+
+def test_only_parts_that_changed_come_back(form: Form) -> None:
+    form.edit()
+    tags = form.answer["tags"]
+    form.edit(known=tags)
+    assert form.answer["parts"] == {}
+    form.edit({"parameters:learning_rate": "0.5"}, known=tags)
+    assert set(form.answer["parts"]) == {"new-run-settings"}
+    form.edit({"name": "a"}, known=None)
+    assert form.answer["parts"] == {}
+
+
+def test_a_field_that_is_none_is_refused_and_nothing_is_kept(form: Form) -> None:
+    form.edit({"name": "kept"})
+    for path in ("nothing", "parameters:nothing", "graders:g9:weight", "sweep:nothing:values", "set"):
+        body = {"draft": form.draft, "set": {"name": "lost", path: "1"}}
+        assert form.browser.post("/api/new-run/drafts", json=body).status_code == 422, path
+    assert form.setup.name == "kept"
+
+
+def test_the_summary_says_rows_steps_and_checkpoints(form: Form) -> None:
+    form.edit(
+        {
+            "parameters:per_device_train_batch_size": "32",
+            "parameters:gradient_accumulation_steps": "2",
+            "parameters:num_train_epochs": "5",
+        }
+    )
+    assert "500 rows" in form.part("new-run-summary")
+    assert '<span class="num">40</span>' in form.part("new-run-summary")
 
 
 @pytest.mark.parametrize(
@@ -184,75 +321,318 @@ def test_steps_are_counted_as_the_trainer_counts_them(
         "num_train_epochs": epochs,
         "max_steps": most,
     }
-    assert setup.estimate_steps(rows, settings) == steps
+    assert verdict.estimate_steps(rows, settings) == steps
 
 
-def test_start_launches_what_the_fields_say_and_leaves_for_the_run(sheet: new_run_form.Sheet) -> None:
-    choose(sheet, held_out="3")
-    type_in(sheet, learning_rate=0.0123)
-    goal = press_start(sheet, name="first", seed=7)[0]
+# ---- models and further inputs ------------------------------------------------------------------------
+
+
+def test_the_result_of_a_run_still_going_can_be_the_model(form: Form) -> None:
+    form.edit()
+    going = int(form.start().json()["url"].rpartition("=")[2])
+    form = Form(form.browser, technique="dpo", dataset="4").edit({"model": f"run:{going}"})
+    assert f"run:{going}" in options(form, "new-run-model")
+    assert form.button == ("Start", True)
+    assert "a model of 1M parameters" in form.all  # the size is that of the model it goes on from
+    form.start()
+    with db.reading() as session:
+        newest = runs.listed(session)[0]
+        assert (newest.after_id, newest.inputs["model"]) == (going, f"run:{going}")
+
+
+def test_a_run_that_failed_makes_no_model_and_says_so(form: Form) -> None:
+    form.edit().start()
+    with db.transaction() as session:
+        run = session.get_one(Run, 1)
+        run.state = State.CANCELLED
+    form = Form(form.browser, technique="sft", dataset="1", model="run:1")
+    assert form.button == ("Check the model to start", False)
+    assert "it will make no model" in form.part("new-run-summary")
+
+
+def test_a_folder_or_a_hub_id_is_typed_beside_the_list(form: Form) -> None:
+    form.edit({"model": "Qwen/Qwen3-0.6B"})
+    assert form.button == ("Start", True)
+    assert 'data-value="other"' in form.part("new-run-base")
+    form.edit({"model": "no such thing"})
+    assert form.button == ("Check the model to start", False)
+    assert 'id="new-run-model-problem"' in form.part("new-run-base")
+
+
+def test_only_models_a_technique_can_start_from_are_offered(form: Form) -> None:
+    with db.transaction() as session:
+        session.add(Model(name="judge", source="x/judge", kind="reward"))
+    assert options(form, "new-run-model") == ["1", "2", "other"]
+
+
+# ---- graders ------------------------------------------------------------------------------------------
+
+
+def test_graders_are_added_set_ordered_and_removed(browser: TestClient) -> None:
+    form = Form(browser, technique="grpo", model="1", dataset="6")
+    form.edit(act=[["add-grader", "exact_match"], ["add-grader", "exact_match"], ["add-grader", "length"]])
+    assert [each.name for each in form.setup.graders] == ["", "exact_match 2", ""]
+    form.edit({"graders:g2:weight": "0.5", "graders:g2:name": "half"})
+    form.edit(act=[["raise-grader", "g3"], ["remove-grader", "g1"]])
+    assert [key for key, _ in form.setup.keyed()] == ["g3", "g2"]
+    assert form.button == ("Start", True)
+    form.start()
+    with db.reading() as session:
+        kept = runs.listed(session)[0].graders
+    assert [(each["grader"], each["name"], each["weight"]) for each in kept] == [
+        ("length", "length", 1.0),
+        ("exact_match", "half", 0.5),
+    ]
+
+
+@pytest.mark.parametrize("grader", graders.all(), ids=lambda each: each.name)
+def test_every_grader_has_a_form_of_its_own_settings(browser: TestClient, grader: graders.Grader) -> None:
+    form = Form(browser, technique="grpo", model="1", dataset="6").edit(act=[["add-grader", grader.name]])
+    shown = re.findall(r'data-path="graders:g1:parameters:(\w+)" data-value', form.part("new-run-graders"))
+    assert set(shown) == set(grader.parameters.model_fields)
+    assert grader.title in html.unescape(form.part("new-run-graders"))
+
+
+def test_what_is_wrong_with_a_grader_is_told_where_it_is(browser: TestClient) -> None:
+    form = Form(browser, technique="grpo", model="1", dataset="6").edit(act=[["add-grader", "json_schema"]])
+    form.edit({"graders:g1:parameters:json_schema": '{"type": '})
+    assert form.answer["wrong"] == "graders:g1:parameters:json_schema"
+    assert form.button[0] == f"Check the grader {graders.get('json_schema').title} to start"
+    form.edit({"graders:g1:parameters:json_schema": '{"type": "object"}', "graders:g1:weight": "much"})
+    assert form.answer["wrong"] == "graders:g1:weight"
+    form.edit({"graders:g1:weight": "2", "graders:g1:name": "<b>"})
+    assert form.answer["wrong"] == "graders:g1:name"
+    form.edit({"graders:g1:name": "same"}, act=[["add-grader", "exact_match"]])
+    form.edit({"graders:g2:name": "same"})
+    assert form.answer["wrong"] == "graders:g2:name"
+    form.edit(act=[["remove-grader", "g2"]])
+    assert form.answer["is_ready"]
+
+
+def test_imported_graders_are_added_with_only_what_is_their_own(form: Form) -> None:
+    form.edit(graders=[{"grader": "length", "name": "short", "parameters": {"at_most": 7}}])
+    given = form.setup.graders[0]
+    assert (given.name, given.parameters) == ("short", {"at_most": 7})
+    assert form.button == ("Start", True)  # they score samples; SFT does not learn from them
+
+
+def test_a_row_to_try_graders_on_is_what_a_grader_sees(form: Form) -> None:
+    folder = storage.made(storage.inside("datasets/6"))
+    with canonical.writing(folder / "rows.jsonl") as writer:
+        writer.add(canonical.encode(ROW))
+    with db.transaction() as session:
+        session.get_one(DatasetVersion, 6).rows = 1
+    form = Form(form.browser, technique="grpo", model="1", dataset="6").edit(
+        act=[["add-grader", "exact_match"]]
+    )
+    answer = form.browser.get("/parts/new-run-try", params={"draft": form.draft, "row": "3"})
+    found = re.search(r'data-case="([^"]*)"', answer.text)
+    assert found, answer.text
+    case = orjson.loads(html.unescape(found[1]))
+    assert (case["prompt"], case["reference"], case["row"]["slice"]) == ("2 + 2?", "4", "plain")
+    assert "Row 1 of prompt 6" in answer.text
+    assert "Choose a dataset first" in form.browser.get("/parts/new-run-try").text
+
+
+# ---- several values -----------------------------------------------------------------------------------
+
+
+def test_several_values_of_two_settings_make_a_grid_of_runs(form: Form) -> None:
+    form.edit(act=[["vary", "learning_rate"], ["vary", "lr_scheduler_type"]])
+    form.edit(
+        {
+            "sweep:learning_rate:values": "0.001, 1e-2 0.1",
+            "sweep:lr_scheduler_type:picked:linear": "true",
+        }
+    )
+    assert form.button == ("Start 6 runs", True)
+    assert "tries 0.001, 0.01, 0.1" in form.part("new-run-settings")
+    url = form.start().json()["url"]
+    with db.reading() as session:
+        made = sweeps.runs_of(session, int(url.rpartition("=")[2]))
+        assert len(made) == 6
+        assert {run.parameters["learning_rate"] for run in made} == {0.001, 0.01, 0.1}
+        assert {run.parameters["lr_scheduler_type"] for run in made} == {"linear", "cosine"}
+
+
+def test_random_values_are_drawn_from_a_range(form: Form) -> None:
+    form.edit(act=[["vary", "learning_rate"], ["vary", f"{several.OF_ADAPTER}r"]])
+    form.edit({"sweep:method": "random", "sweep:count": "5"})
+    assert form.button == ("Check the values of learning rate to start", False)
+    form.edit({"sweep:learning_rate:low": "1e-4", "sweep:learning_rate:high": "1e-2"})
+    form.edit({"sweep:adapter.r:low": "4", "sweep:adapter.r:high": "64"})
+    assert form.button == ("Start 5 runs", True)
+    form.start()
+    with db.reading() as session:
+        made = runs.listed(session)
+        assert len(made) == 5
+        assert all(1e-4 <= run.parameters["learning_rate"] <= 1e-2 for run in made)
+        assert all(isinstance(run.adapter_parameters["r"], int) for run in made)
+
+
+def test_each_adapter_of_a_sweep_gets_what_is_recommended_for_it(form: Form) -> None:
+    form.edit({"parameters:save_steps": "7"}, act=[["vary", several.ADAPTER]])
+    form.edit({"sweep:adapter:picked:full": "true"})
+    form.start()
+    suggest = techniques.get("sft").suggest
+    with db.reading() as session:
+        made = {run.adapter: run.parameters for run in runs.listed(session)}
+    assert set(made) == {"full", "lora"}
+    for adapter, settings in made.items():
+        assert settings["learning_rate"] == suggest(adapter, 1_000_000)["learning_rate"]
+        assert settings["save_steps"] == 7
+
+
+@pytest.mark.parametrize(
+    ("edits", "wrong"),
+    [
+        ({"sweep:learning_rate:values": ""}, "sweep:learning_rate"),
+        ({"sweep:learning_rate:values": "0.1 fast"}, "sweep:learning_rate"),
+        ({"sweep:learning_rate:values": "0.1 7"}, "sweep:learning_rate"),
+        ({"sweep:method": "random", "sweep:learning_rate:low": "1"}, "sweep:learning_rate"),
+        (
+            {
+                "sweep:method": "random",
+                "sweep:learning_rate:low": "1e-5",
+                "sweep:learning_rate:high": "0.1",
+                "sweep:count": "100000",
+            },
+            "sweep:count",
+        ),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_told(form: Form, edits: dict[str, str], wrong: str) -> None:
+    form.edit(act=[["vary", "learning_rate"]]).edit(edits)
+    assert form.answer["wrong"] == wrong
+    assert form.button[1] is False
+    form.edit(act=[["settle", "learning_rate"]])
+    assert form.button == ("Start", True)
+
+
+# ---- start --------------------------------------------------------------------------------------------
+
+
+def test_start_launches_what_the_fields_say_and_leaves_for_the_run(form: Form) -> None:
+    form.edit({"held_out": "3", "name": "first", "seed": "7", "parameters:learning_rate": "0.0123"})
+    answer = form.start()
+    assert answer.status_code == 201
     with db.reading() as session:
         run = runs.listed(session)[0]
-        assert goal == f"/run?id={run.id}"
+        assert answer.json() == {"url": f"/run?id={run.id}"}
         assert (run.name, run.seed, run.parameters["learning_rate"]) == ("first", 7, 0.0123)
         assert run.held_out_id == 3
-        assert drafts.get(session, KEY) == {}
+        assert drafts.get(session, form.draft) == {}
 
 
-def test_a_refused_start_loses_nothing_and_says_why(sheet: new_run_form.Sheet, browser: TestClient) -> None:
-    choose(sheet, model="no such thing")
-    type_in(sheet, learning_rate=0.0123)
-    assert press_start(sheet, name="mine")[0] == ""
+def test_a_refused_start_loses_nothing_and_says_why(form: Form) -> None:
+    with db.transaction() as session:
+        session.get_one(DatasetVersion, 3).sha256 = session.get_one(DatasetVersion, 1).sha256
+    form.edit({"held_out": "3", "name": "mine", "parameters:learning_rate": "0.0123"})
+    answer = form.start()
+    assert (answer.status_code, answer.json()["field"]) == (422, "held_out")
     with db.reading() as session:
         assert runs.listed(session) == []
-    assert (kept().name, kept().parameters) == ("mine", {"learning_rate": 0.0123})
-    assert "nor a hub id" in browser.get("/parts/new-run-summary", params={"draft": KEY}).text
+    assert (form.setup.name, form.setup.parameters) == ("mine", {"learning_rate": 0.0123})
+    summary = form.browser.get("/parts/new-run-summary", params={"draft": form.draft}).text
+    assert "only show what was memorised" in summary
+    form.edit({"held_out": ""})
+    assert "memorised" not in form.part("new-run-summary")
 
 
-def test_a_clone_begins_as_its_run_and_lists_what_was_changed(
-    sheet: new_run_form.Sheet, browser: TestClient
-) -> None:
-    choose(sheet)
-    type_in(sheet, learning_rate=0.0123)
-    press_start(sheet)
-    updates = open_at(sheet, "?clone=1")
-    assert said(sheet, updates, sheet.techniques["sft"].inputs["learning_rate"])["value"] == 0.0123
-    assert "0 settings changed from run 1" in browser.get("/parts/new-run-changes", params={"clone": 1}).text
-    new_run_form.named(sheet, KEY, "?clone=1", "again", 43)
-    text = browser.get("/parts/new-run-changes", params={"draft": KEY}).text
-    assert "1 setting changed from run 1" in text
-    press_start(sheet, seed=43)
+def test_a_clone_begins_as_its_run_and_lists_what_was_changed(form: Form) -> None:
+    form.edit({"parameters:learning_rate": "0.0123"}, act=[["add-grader", "exact_match"]]).start()
+    clone = Form(form.browser, clone="1")
+    assert clone.value("parameters:learning_rate") == "0.0123"
+    assert "0 settings changed from run 1" in clone.part("new-run-settings")
+    assert [each.grader for each in clone.setup.graders] == ["exact_match"]
+    clone.edit({"seed": "43"})
+    assert "1 setting changed from run 1" in clone.part("new-run-settings")
+    clone.start()
     with db.reading() as session:
-        newest = session.get(Run, 2)
-        assert newest is not None
-        assert newest.parent_id == 1
+        assert session.get_one(Run, 2).parent_id == 1
 
 
-def test_a_recommendation_is_named_and_followed(sheet: new_run_form.Sheet, browser: TestClient) -> None:
+def test_a_run_is_continued_with_its_result_and_what_usually_follows(form: Form) -> None:
+    form.edit().start()
+    following = Form(form.browser, **{"from": "1"})
+    head = following.part("new-run-head")
+    assert "Continue from run 1" in head
+    assert 'data-text="dpo"' in head
+    assert following.setup.model == "run:1"
+    assert following.setup.technique != "sft"
     with db.transaction() as session:
-        answers = {"main_gap": "task_accuracy", "phase_done": 1, "n_labelled": 800}
-        number = recommendations.save(session, answers).id
-    assert "SFT" in browser.get("/parts/new-run-head", params={"recommendation": number}).text
-    new_run_form.named(sheet, KEY, f"?recommendation={number}&model=1&dataset=1", "", 42)
-    press_start(sheet)
+        session.get_one(Run, 1).state = State.SUCCEEDED
+        session.add(Model(id=9, name="made", source="runs/1/result", run_id=1, base_id=1, parameters=5))
+    assert Form(form.browser, **{"from": "1"}).setup.model == "9"
+
+
+def test_a_reward_model_is_continued_as_the_reward_of_the_model_it_started_from(browser: TestClient) -> None:
+    Form(browser, technique="reward_model", model="1", dataset="4").edit().start()
+    following = Form(browser, **{"from": "1"})
+    assert following.setup.model == "1"
+    assert following.setup.technique == "ppo"
+    assert following.setup.graders[0].parameters == {"model": "run:1"}
+    assert following.edit({"dataset": "6"}).button == ("Start", True)
+
+
+def test_a_recommendation_is_named_and_followed_for_the_technique_it_is_about(browser: TestClient) -> None:
+    with db.transaction() as session:
+        answers = {"main_gap": "preference_alignment", "phase_done": 2, "n_pairs": 5000}
+        kept = recommendations.save(session, answers)
+        number, start = kept.id, kept.result["start_params"]
+    assert start, kept.result["technique"]
+    form = Form(browser, technique=kept.result["technique"], recommendation=str(number), model="1")
+    assert "The guide recommended" in form.part("new-run-head")
+    assert "with the starting values of the guide" in form.all
+    for name, value in start.items():
+        assert float(form.value(f"parameters:{name}")) == value
+    form.edit({"technique": "sft", "dataset": "1"})
+    assert "starting values" not in form.part("new-run-settings")
+    form.start()
     with db.reading() as session:
         assert runs.listed(session)[0].recommendation_id == number
 
 
-def test_an_address_that_names_what_is_not_there_is_told_in_words(
-    browser: TestClient, database: Path
-) -> None:
-    for address in ({"clone": "99"}, {"technique": "alchemy"}, {"dataset": "99"}, {"clone": "x"}):
+def test_an_address_that_names_what_is_not_there_is_told_in_words(browser: TestClient) -> None:
+    for address in (
+        {"clone": "99"},
+        {"from": "99"},
+        {"technique": "alchemy"},
+        {"dataset": "99"},
+        {"clone": "x"},
+    ):
         assert browser.get("/parts/new-run-summary", params=address).status_code == 404
 
 
-def test_names_of_datasets_and_models_are_escaped(sheet: new_run_form.Sheet, browser: TestClient) -> None:
+def test_names_of_datasets_models_and_runs_are_escaped(form: Form) -> None:
+    evil = "<script>alert(1)</script>"
     with db.transaction() as session:
-        session.query(Dataset).filter_by(name="texts").update({"name": "<script>alert(1)</script>"})
-    text = browser.get("/parts/new-run-data").text
-    assert "<script>" not in text
-    assert "&lt;script&gt;" in text
+        session.get_one(DatasetVersion, 2).dataset.name = evil
+        session.get_one(Model, 2).name = evil + "2"
+    form.edit({"name": evil, "model": evil, "parameters:learning_rate": evil})
+    form.edit(act=[["add-grader", "exact_match"]]).edit({"graders:g1:name": evil})
+    assert "<script>" not in form.all
+    assert "&lt;script&gt;" in form.all
+
+
+def test_a_draft_of_an_earlier_version_still_opens(browser: TestClient) -> None:
+    old = {"technique": "sft", "adapter": "lora", "model": "1", "dataset": "1", "parameters": {"gone": 1}}
+    with db.transaction() as session:
+        drafts.put(session, "run-000000000001", old)
+    assert Form(browser, draft="run-000000000001").button == ("Start", True)
 
 
 def test_the_page_stands_under_runs() -> None:
     assert (new_run.PAGE.path, new_run.PAGE.under) == ("/new-run", "/runs")
+
+
+@pytest.fixture
+def plan(form: Form) -> Iterator[Plan]:
+    with db.reading() as session:
+        yield Plan(session, form.setup)
+
+
+def test_what_a_sweep_can_vary_begins_with_what_is_shown_first(plan: Plan) -> None:
+    names = [each.name for each in plan.variable]
+    assert names[:3] == ["seed", "adapter", "learning_rate"]
+    assert len(names) == len(set(names))

@@ -35,10 +35,10 @@ def test_answers_by_keyboard_lead_to_a_started_run(
     expect(start).to_be_enabled()
     expect(start).to_have_text("Start")
     choose(page, "Held-out data", "Held out · v1")
-    page.locator("#new-run-name input, #new-run-name textarea").fill("From the guide")
-    page.get_by_role("button", name="All settings").click()
-    page.locator("#sft-max_steps input").fill("10")
-    expect(page.locator("#new-run-summary")).to_contain_text("the maximum you set")
+    page.get_by_label("Name", exact=True).fill("From the guide")
+    page.locator("#new-run-all > summary").click()
+    page.get_by_label("Maximum of steps", exact=True).fill("10")
+    expect(page.locator("#new-run-summary")).to_contain_text("the maximum that is set")
     shot(page, "new-run-ready")
     start.click()
     page.wait_for_url(re.compile(r"/run\?id=\d+$"))
@@ -84,7 +84,8 @@ def next_step(page: Page, title: str) -> None:
     expect(page.locator("#guide-title")).to_be_focused()
 
 
-def choose(page: Page, label: str, option: str) -> None:
-    """One option of a Gradio dropdown."""
-    page.get_by_label(label, exact=True).click()
-    page.get_by_role("option", name=re.compile(re.escape(option))).first.click()
+def choose(page: Page, label: str, words: str) -> None:
+    """One option of a dropdown, by words it begins with."""
+    dropdown = page.get_by_label(label, exact=True)
+    options = dropdown.locator("option").all_inner_texts()
+    dropdown.select_option(label=next(option for option in options if option.startswith(words)))

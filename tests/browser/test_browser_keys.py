@@ -29,8 +29,6 @@ def test_tab_reaches_start_and_shows_where_it_is(page: Page, data: dict[str, int
     way: list[tuple[str, bool]] = []
     while len(way) < 100 and focused(page) != "Start":
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement === document.body"):
-            continue  # Gradio's list of options was scrollable, took the focus and closed
         way.append((focused(page)[:24], page.evaluate(VISIBLY_FOCUSED)))
     assert focused(page) == "Start", way
     assert [words for words, visible in way if not visible] == [], " ".join(words for words, _ in way)

@@ -148,7 +148,7 @@ def test_a_clone_with_another_learning_rate_is_compared_with_its_origin(
     changed = page.locator("#new-run-changes")
     expect(changed).to_contain_text("1 setting changed from run")
     expect(page.locator("#new-run-start")).to_be_enabled()
-    page.locator("#new-run-name input, #new-run-name textarea").fill("Half the rate")
+    page.get_by_label("Name", exact=True).fill("Half the rate")
     page.locator("#new-run-start").click()
     page.wait_for_url(re.compile(r"/run\?id=\d+$"))
     clone = int(page.url.rpartition("=")[2])

@@ -1,0 +1,174 @@
+"""A setup with what follows from it: what was chosen and fits, and the settings in force.
+
+Whether it can be launched, and as what, is `app.setup.verdict`."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from app import forms
+from app.setup import Grading, Setup, offers, several
+from app.setup.offers import Version
+from studio import adapters, graders, recommendations, techniques
+from studio.adapters import Adapter
+from studio.graders import Grader
+from studio.lineage import OF_RUN
+from studio.models import Model, Run
+from studio.techniques import Technique
+
+Values = dict[str, Any]
+
+
+class Both(NamedTuple):
+    """The settings of the technique and those of the adapter."""
+
+    technique: Values
+    adapter: Values
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One grader of the setup, with the settings in force and those the grader has by itself."""
+
+    key: str
+    given: Grading
+    grader: Grader
+    values: Values
+    advised: Values
+
+    @property
+    def path(self) -> str:
+        return f"graders:{self.key}"
+
+
+class Plan:
+    """Each part is worked out once, and only when it is asked for."""
+
+    def __init__(self, session: Session, setup: Setup):
+        self.session, self.setup = session, setup
+
+    # ---- what was chosen ----
+
+    @cached_property
+    def technique(self) -> Technique:
+        return techniques.get(self.setup.technique)
+
+    @cached_property
+    def adapter(self) -> Adapter:
+        return adapters.get(self.setup.adapter)
+
+    @cached_property
+    def model(self) -> Model | None:
+        """The registered model; None for a folder, a hub id, or the result of a run."""
+        return offers.known_model(self.session, self.setup.model) if self.setup.model else None
+
+    @cached_property
+    def awaited(self) -> Run | None:
+        """The run whose result is the model."""
+        match = OF_RUN.fullmatch(self.setup.model.strip())
+        return self.session.get(Run, int(match[1])) if match else None
+
+    @cached_property
+    def size(self) -> int | None:
+        """Parameters of the model, where they are known; of an adapter, those of the model it sits on."""
+        model = offers.underlying(self.session, self.awaited.model if self.awaited else self.model)
+        return model.parameters if model else None
+
+    @cached_property
+    def versions(self) -> list[Version]:
+        return offers.versions(self.session)
+
+    @cached_property
+    def dataset(self) -> Version | None:
+        return self.fitting("dataset", self.setup.dataset)
+
+    @cached_property
+    def held_out(self) -> Version | None:
+        return self.fitting("held_out", self.setup.held_out)
+
+    def fitting(self, role: str, reference: str) -> Version | None:
+        """The version chosen for this role; None where its shape does not fit."""
+        shapes = offers.shapes_for(self.technique, role)
+        chosen = (version for version in self.versions if str(version.id) == reference)
+        return next((version for version in chosen if not shapes or version.shape in shapes), None)
+
+    @cached_property
+    def inputs(self) -> dict[str, str]:
+        """The technique's further inputs that are chosen and fit, by name."""
+        given = {wanted.name: self.setup.inputs.get(wanted.name, "") for wanted in self.technique.inputs}
+        return {
+            wanted.name: given[wanted.name]
+            for wanted in self.technique.inputs
+            if given[wanted.name]
+            and (wanted.kind == "model" or self.fitting(wanted.name, given[wanted.name]))
+        }
+
+    @cached_property
+    def graders(self) -> list[Graded]:
+        """Those that are still there: the file of one may have been removed since."""
+        found = []
+        for key, given in self.setup.keyed():
+            if graders.has(given.grader):
+                grader = graders.get(given.grader)
+                advised = forms.defaults(grader.parameters)
+                found.append(Graded(key, given, grader, over(advised, given.parameters), advised))
+        return found
+
+    # ---- settings ----
+
+    @cached_property
+    def guided(self) -> Values:
+        """The starting values of the guide's card this setup came from, for what it recommended."""
+        if self.setup.recommendation is None:
+            return {}
+        kept = recommendations.get(self.session, self.setup.recommendation)
+        if self.technique.name not in recommendations.card_of(kept).run_as:
+            return {}
+        fields = self.technique.parameters.model_fields
+        return {name: value for name, value in kept.result.get("start_params", {}).items() if name in fields}
+
+    @cached_property
+    def advised(self) -> Both:
+        """All settings of technique and adapter as the studio would set them for this model.
+
+        In rising weight: the class's defaults, the technique's suggestion for model size and adapter, and
+        the starting values of the guide."""
+        suggested = self.technique.suggest(self.adapter.name, self.size)
+        of_technique = forms.defaults(self.technique.parameters) | suggested | self.guided
+        return Both(of_technique, forms.defaults(self.adapter.parameters))
+
+    @cached_property
+    def values(self) -> Both:
+        """All settings in force: the recommendation under what the person changed."""
+        return Both(
+            over(self.advised.technique, self.setup.parameters),
+            over(self.advised.adapter, self.setup.adapter_parameters),
+        )
+
+    @cached_property
+    def changed(self) -> Both:
+        """What the person set otherwise than recommended."""
+        return Both(
+            forms.differing(self.values.technique, self.advised.technique),
+            forms.differing(self.values.adapter, self.advised.adapter),
+        )
+
+    # ---- sweep ----
+
+    @cached_property
+    def variable(self) -> list[several.Varied]:
+        """What a sweep could vary here."""
+        return several.choices(self.technique, self.adapter, self.setup.sweep.method)
+
+    @cached_property
+    def varied(self) -> list[several.Varied]:
+        """What the sweep does vary, in the order it was chosen."""
+        known = {each.name: each for each in self.variable}
+        return [known[name] for name in self.setup.sweep.fields if name in known]
+
+
+def over(advised: Values, mine: Values) -> Values:
+    """The recommended values under a person's own; settings this form does not have are left out."""
+    return advised | {name: value for name, value in mine.items() if name in advised}
