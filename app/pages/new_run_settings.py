@@ -14,6 +14,7 @@ from app.setup import several, verdict
 from app.setup.plan import Plan
 from studio import comparison, runs
 from studio.errors import StudioError
+from studio.models import Run
 
 MOST_SHOWN = 12  # combinations of a sweep that are listed
 # Settings of every technique, by what a person would look for; those of one technique stand under its name.
@@ -122,7 +123,8 @@ def differences(plan: Plan) -> list[tuple[str, str, str]]:
 
 def clone_differences(plan: Plan) -> list[tuple[str, str, str]]:
     """(title, in that run, here) of everything that differs from the run this was cloned from."""
-    before = comparison.settings_of(runs.get(plan.session, plan.setup.clone or 0))
+    run = runs.get(plan.session, plan.setup.clone or 0)
+    before = comparison.settings_of(run) | {f"inputs:{name}": str(it) for name, it in run.inputs.items()}
     now: dict[str, Any] = {
         "technique": plan.setup.technique,
         "adapter": plan.setup.adapter,
@@ -131,12 +133,31 @@ def clone_differences(plan: Plan) -> list[tuple[str, str, str]]:
         "held-out data": plan.held_out.title if plan.held_out else "",
         "seed": plan.setup.seed,
         "gpus": plan.setup.gpus,
+        **{f"inputs:{name}": value for name, value in plan.inputs.items()},
         **plan.values.technique,
         **{f"{plan.setup.adapter}.{name}": value for name, value in plan.values.adapter.items()},
     }
     kind = plan.technique.parameters
-    names = [name for name in now if not forms.same(now[name], before.get(name))]
-    return [
-        (forms.title(kind, name), forms.readable(before.get(name)), forms.readable(now[name]))
-        for name in names
+    titles = {f"inputs:{each.name}": each.title for each in plan.technique.inputs}
+    found = [
+        (titles.get(name) or forms.title(kind, name), forms.readable(before.get(name)), forms.readable(value))
+        for name, value in now.items()
+        if not forms.same(value, before.get(name))
     ]
+    return found + graders_differences(plan, run)
+
+
+def graders_differences(plan: Plan, run: Run) -> list[tuple[str, str, str]]:
+    """One line where the graders are others, weigh otherwise or are set otherwise."""
+    here = [
+        {"name": each.given.name or each.grader.name, "weight": each.given.weight, "parameters": each.values}
+        for each in plan.graders
+    ]
+    there = [{name: each[name] for name in ("name", "weight", "parameters")} for each in run.graders]
+    if here == there:
+        return []
+    old, new = (
+        ", ".join(f"{each['name']} × {forms.as_text(each['weight'])}" for each in side)
+        for side in (there, here)
+    )
+    return [("Graders", old or "none", f"{new or 'none'}{', set otherwise' if old == new else ''}")]

@@ -298,8 +298,15 @@ def lowered(title: str) -> str:
 
 
 def estimate_steps(rows: int, settings: Mapping[str, Any], gpus: int = 1) -> int:
-    """Optimiser steps: ceil(rows / batch / accumulation) an epoch, as transformers' Trainer counts them."""
+    """Optimiser steps: ceil(rows / batch / accumulation) an epoch, as transformers' Trainer counts them.
+
+    Where answers are made, a batch is of answers: TRL 1.16 takes as many prompts as a generation has groups,
+    leaves out the rest, and sees each answer `num_iterations` times; PPO makes `num_ppo_epochs` passes."""
     if (most := settings.get("max_steps", -1)) > 0:
         return int(most)
     batch = settings["per_device_train_batch_size"] * gpus * settings["gradient_accumulation_steps"]
+    if group := settings.get("num_generations"):
+        prompts = max(1, batch * settings.get("updates_per_generation", 1) // group)
+        rows = rows // prompts * prompts * group * settings.get("num_iterations", 1)
+    rows *= settings.get("num_ppo_epochs", 1)
     return math.ceil(math.ceil(rows / batch) * settings["num_train_epochs"])

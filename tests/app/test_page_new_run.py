@@ -324,6 +324,14 @@ def test_steps_are_counted_as_the_trainer_counts_them(
     assert verdict.estimate_steps(rows, settings) == steps
 
 
+def test_steps_of_techniques_that_make_answers_are_counted_by_answers() -> None:
+    settings = {"per_device_train_batch_size": 16, "gradient_accumulation_steps": 2, "num_train_epochs": 1.0}
+    grouped = settings | {"num_generations": 8, "updates_per_generation": 2, "num_iterations": 3}
+    # a generation is of 64 answers to 8 prompts; of 100 prompts 96 are used, 768 answers, each seen 3 times
+    assert verdict.estimate_steps(100, grouped) == 72
+    assert verdict.estimate_steps(100, settings | {"num_ppo_epochs": 4}) == 13
+
+
 # ---- models and further inputs ------------------------------------------------------------------------
 
 
@@ -547,6 +555,8 @@ def test_a_clone_begins_as_its_run_and_lists_what_was_changed(form: Form) -> Non
     assert [each.grader for each in clone.setup.graders] == ["exact_match"]
     clone.edit({"seed": "43"})
     assert "1 setting changed from run 1" in clone.part("new-run-settings")
+    clone.edit({"graders:g1:weight": "0.5"})
+    assert "exact_match × 0.5" in clone.part("new-run-settings")
     clone.start()
     with db.reading() as session:
         assert session.get_one(Run, 2).parent_id == 1
