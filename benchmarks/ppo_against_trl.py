@@ -80,9 +80,10 @@ def run(python: str, side: str, seed: int, rollouts: int) -> dict:
 def summary(result: dict) -> str:
     curve = result["scores"]
     quarter = max(len(curve) // 4, 1)
+    first, last = statistics.mean(curve[:quarter]), statistics.mean(curve[-quarter:])
     return (
-        f"held out {result['before']:.3f} → {result['after']:.3f}   in training {statistics.mean(curve[:quarter]):.3f}"
-        f" → {statistics.mean(curve[-quarter:]):.3f}   {result['cpu']:.1f} CPU s   TRL {result['trl']}"
+        f"held out {result['before']:.3f} → {result['after']:.3f}   in training {first:.3f} → {last:.3f}   "
+        f"{result['cpu']:.1f} CPU s   TRL {result['trl']}"
     )
 
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from studio.errors import StudioError
+from studio.techniques.ppo import TECHNIQUE
 from worker.trainers.ppo.config import PPOConfig
 from worker.trainers.ppo.control import KLController, ScoreScale, shape_scores
 from worker.trainers.ppo.estimates import (
@@ -253,3 +255,35 @@ def test_settings_that_cannot_work_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         config(tmp_path, **settings)
+
+
+def test_the_studios_settings_are_the_trainers(tmp_path: Path) -> None:
+    """All are taken, and at their defaults say what the trainer's own defaults say."""
+    given = TECHNIQUE.parameters().model_dump()
+    arguments = TECHNIQUE.trainer_arguments(given, "prompt", measured=True)
+    found, plain = config(tmp_path, **arguments), config(tmp_path)
+    for name in (
+        "kl_target",
+        "cliprange_value",
+        "score_clip",
+        "missing_eos_penalty",
+        "target_kl",
+        "lam",
+        "vf_coef",
+    ):
+        assert getattr(found, name) == getattr(plain, name), name
+    assert found.generation_batch_size == 64
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"per_device_train_batch_size": 1, "gradient_accumulation_steps": 1}, "per_device_train_batch_size"),
+        ({"kl_target": 6.0, "kl_coef": 0.0}, "kl_target"),
+    ],
+)
+def test_what_cannot_work_is_said_where_it_is_set(settings: dict[str, float], field: str) -> None:
+    with pytest.raises(StudioError) as problem:
+        TECHNIQUE.parameters(**settings)
+    assert problem.value.field == field
+    assert problem.value.hint
