@@ -103,12 +103,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	echo "Installing everything else"
 	$(PYTHON) -m pip install -c constraints.txt uv || echo "uv is not to be had; pip takes longer."
 	extras=web,worker
+	if command -v nvidia-smi >/dev/null; then extras=$$extras,qlora; fi
 	$(put)
 	rm -f $(VENV)/.installed-* $(VENV)/.ready-to-test-*
 	touch $@
 
 $(READY_TO_TEST): $(INSTALLED)
-	extras=web,worker,dev
+	extras=web,worker,qlora,dev
 	$(put)
 	lacking=()
 	command -v bwrap >/dev/null || lacking+=(bubblewrap)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from studio import broker, migration, queue, settings
+from studio import broker, migration, queue, sandbox, settings
 from studio.errors import StudioError
 
 SHARED = ("sqlalchemy", "celery")
@@ -18,7 +18,7 @@ LEAST_DISK = 2.0  # GiB
 
 def all_checks() -> list[dict[str, Any]]:
     """`{"check", "ok", "says"}` for each thing looked at."""
-    return [check() for check in (python, packages, folder, database, broker_server, devices)]
+    return [check() for check in (python, packages, folder, database, broker_server, devices, programs)]
 
 
 def _result(check: str, ok: bool, says: str) -> dict[str, Any]:
@@ -84,3 +84,9 @@ def devices() -> dict[str, Any]:
         return _result("devices", True, "no GPU: small models train on the CPU")
     listed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=30, check=False)
     return _result("devices", listed.returncode == 0, listed.stdout.strip() or listed.stderr.strip())
+
+
+def programs() -> dict[str, Any]:
+    """Whether graders may run programs here. Without it everything else works, so it is never a failure."""
+    lacking = sandbox.available()
+    return _result("sandbox", True, lacking or "programs of graders run in bubblewrap")

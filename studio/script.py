@@ -5,10 +5,11 @@ TRL does not have (its own trainers, the graders).
 Only writes text; running it is up to the person (`python train.py`).
 """
 
+import ast
 import io
 import pprint
 import zipfile
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from studio.graders.choice import GraderChoice, models_named
 from studio.models import DatasetVersion, Model, Run
 
 ROOT = Path(__file__).parent.parent
-LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors", "orjson")
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
 # What a graded run's script takes along, because its rewards are the studio's own.
 OF_GRADERS = (
     "studio/__init__.py",
@@ -53,7 +54,6 @@ def bundle(session: Session, run: Run) -> dict[str, str]:
     }
     files = {
         "train.jsonl": _rows(run.dataset_version, technique.reads, **how),
-        "requirements.txt": requirements(run),
         "README.md": _readme(run),
     }
     if run.held_out:
@@ -65,7 +65,8 @@ def bundle(session: Session, run: Run) -> dict[str, str]:
             found = library.find_version(session, reference)
             files[f"{wanted.name}.jsonl"] = _rows(found, technique.reads)
     files["train.py"] = Script(session, run).text()
-    return files | _own_parts(technique.trainer, technique.config, graded=bool(run.graders))
+    files |= _own_parts(technique.trainer, technique.config, graded=bool(run.graders))
+    return files | {"requirements.txt": requirements(run, files)}
 
 
 def archive(files: dict[str, str]) -> bytes:
@@ -77,10 +78,26 @@ def archive(files: dict[str, str]) -> bytes:
     return packed.getvalue()
 
 
-def requirements(run: Run) -> str:
-    """The versions the run was made with, or, for one that has not begun, those installed here."""
-    known = run.versions
-    return "".join(f"{name}=={known.get(name) or version(name)}\n" for name in LIBRARIES)
+def requirements(run: Run, files: dict[str, str]) -> str:
+    """What the files import, in the versions the run was made with, or, where those were not noted, the
+    ones installed here."""
+    installed = packages_distributions()
+    imported = {name for path, text in files.items() if path.endswith(".py") for name in _imports(text)}
+    wanted = {*LIBRARIES, *(package for name in imported for package in installed.get(name, ())[:1])} - {
+        "tunesmith"
+    }
+    return "".join(f"{name}=={run.versions.get(name) or version(name)}\n" for name in sorted(wanted))
+
+
+def _imports(text: str) -> set[str]:
+    """The top-level modules that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 class Script:

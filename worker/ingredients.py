@@ -2,6 +2,7 @@
 and TRL's differ."""
 
 import importlib
+import importlib.util
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from peft import PeftConfig
 from transformers import BitsAndBytesConfig, EarlyStoppingCallback, TrainerCallback
 
 from studio import adapters
+from studio.errors import StudioError
 from studio.rows import CONVERTERS
 from worker import data, rewards
 from worker import model as models
@@ -73,6 +75,12 @@ def loading(order: Order) -> dict[str, Any]:
     (arXiv 2305.14314, sections 3 and 4)."""
     if not order.adapter or adapters.get(order.adapter).bits != 4:
         return {}
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise StudioError(
+            "QLoRA needs bitsandbytes, which is not installed.",
+            hint="Install it with: pip install -c constraints.txt bitsandbytes. Or choose LoRA.",
+            field="adapter",
+        )
     return {
         "quantization_config": BitsAndBytesConfig(
             load_in_4bit=True,

@@ -54,7 +54,7 @@ def show(query: Query) -> Paced:
 
 @dataclass
 class Asked:
-    """What a half-filled run gives a lab: the body of the request, names for a person, and what is missing."""
+    """What a half-filled run gives a lab: the request, names for a person, and what is missing."""
 
     body: dict[str, Any]
     model: str = ""

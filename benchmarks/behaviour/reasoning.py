@@ -10,8 +10,8 @@ to the 600 test rows, which nothing learned from, are the measure.
 
 Parts: `raise`, all techniques; `dapo`, whether dynamic sampling leaves no group without signal and needs
 fewer updates than the same without it; `overlong`, whether the soft punishment lowers truncation at equal
-accuracy; `gspo`, whether GSPO clips far more than GRPO. Behaviour checks on a tiny model, no reproduction of a
-paper.
+accuracy; `gspo`, whether GSPO clips far more than GRPO. Behaviour checks on a tiny model, no reproduction of
+a paper.
 """
 
 import argparse

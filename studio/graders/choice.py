@@ -29,6 +29,13 @@ def checked(choices: Sequence[GraderChoice]) -> list[GraderChoice]:
     for choice in choices:
         settings = settings_of(choice)
         grader = graders.get(choice.grader)
+        for name, field in grader.parameters.model_fields.items():
+            if about(field).get("kind") == "model" and choice.parameters.get(name) in (None, ""):
+                raise StudioError(
+                    f"{grader.title} has no {(field.title or name).lower()}.",
+                    hint="Choose one of the studio's models for it.",
+                    field="graders",
+                )
         if grader.prepare is not None:
             grader.prepare(settings)
         found.append(
