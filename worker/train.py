@@ -99,8 +99,8 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
 
 
 def _load(order: Order) -> tuple[Any, Any]:
-    """The model to start from, and its tokenizer. Where the trainer will read it again as its reference, an
-    adapter on a base is written as whole weights first."""
+    """The model to start from, and its tokenizer. Where it will be read again, as the trainer's reference or
+    by an exported classifier, an adapter on a base is written as whole weights first."""
     how: dict[str, Any] = {
         "kind": order.makes,
         "trust_remote_code": order.trust_remote_code,
@@ -108,7 +108,7 @@ def _load(order: Order) -> tuple[Any, Any]:
     }
     start = order.models[0]
     special = ingredients.loading(order)
-    if (order.keeps_reference and not order.peft) or special:
+    if (order.keeps_reference and not order.peft) or order.makes == "classifier" or special:
         start = model.whole(start, order.folder / "start", **how)
     return model.load(start, **how, **special)
 

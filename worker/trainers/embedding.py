@@ -257,8 +257,8 @@ class Ranking(BaseEvaluator):
             "normalize_embeddings": True,
             "show_progress_bar": False,
         }
-        passages = model.encode_document(self._passages, **how)  # (passages, dimensions)
-        queries = model.encode_query(list(self._wanted), **how)  # (queries, dimensions)
+        passages = model.encode_document(self._passages, **how).float()  # (passages, dimensions)
+        queries = model.encode_query(list(self._wanted), **how).float()  # (queries, dimensions)
         found: dict[str, list[float]] = {name: [] for name in (*(f"recall_at_{k}" for k in CUTS), "mrr")}
         for query, wanted in zip(queries, self._wanted.values(), strict=True):
             scores = passages @ query
