@@ -100,6 +100,7 @@
     );
     const before = announced(element);
     const kept = { any: false };
+    selection = getSelection()?.isCollapsed === false ? getSelection() : null;
     children(element, next.content, kept);
     const fresh = element.getAttribute("aria-busy") === "true";
     element.removeAttribute("aria-busy");
@@ -174,10 +175,9 @@
     }
   }
 
-  function selected(text) {
-    const selection = getSelection();
-    return selection && !selection.isCollapsed && selection.containsNode(text, true);
-  }
+  let selection = null; // what was selected when patching began; each look at it costs a layout of the page
+
+  const selected = (text) => selection !== null && selection.containsNode(text, true);
 
   document.addEventListener("input", (event) => {
     if (event.target.closest("[data-live]")) event.target.dataset.touched = "yes";
