@@ -16,7 +16,7 @@ from studio.runs import ACTIVE
 from studio.techniques import Technique
 
 OTHER = "other"  # the option behind which a folder or a hub id is typed
-MOST_NEXT = 6  # techniques suggested after a run
+MOST_NEXT = 2  # techniques of a group that are suggested after a run
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,27 @@ def newest_fitting(technique: Technique, every: Sequence[Version]) -> list[Versi
 
 
 def next_techniques(session: Session, before: Technique | None) -> list[Offer]:
-    """What usually follows a run of this technique; what there is data for comes first."""
+    """What usually follows a run of this technique, two of each group: first what there is data for, and a
+    reward model before what needs one."""
     every = versions(session)
-    offers = [Offer(each, newest_fitting(each, every)) for each in techniques.all() if follows(each, before)]
-    offers.sort(key=lambda offer: (not offer.fitting, offer.technique.phase))
-    return offers[:MOST_NEXT]
+    found: list[Offer] = []
+    for _, members in finding.shelves(each for each in techniques.all() if follows(each, before)):
+        offers = [Offer(each, newest_fitting(each, every)) for each in members]
+        offers.sort(key=lambda offer: (not offer.fitting, offer.technique.model != "reward"))
+        found += offers[:MOST_NEXT]
+    return sorted(found, key=lambda offer: (not offer.fitting, offer.technique.phase))
 
 
 def follows(technique: Technique, before: Technique | None) -> bool:
-    """Whether it lies further up the ladder; after a reward model, whether it can follow that reward."""
-    if before is None or technique.phase < before.phase or technique.name == before.name:
+    """Whether it lies further up the ladder; after a reward model, whether it can follow that reward; after
+    running text, whether it teaches to answer."""
+    if before is None or technique.name == before.name or before.model in ("embedding", "classifier"):
         return False
     if before.model == "reward":
-        return technique.graded
-    return {before.model, technique.model} <= {"language", "reward"} and technique.reads != "text"
+        return technique.graded and technique.phase >= before.phase
+    if technique.model in ("embedding", "classifier"):
+        return False
+    return technique.phase > before.phase or (before.reads == "text" and technique.reads == "answers")
 
 
 # ---- models -------------------------------------------------------------------------------------------

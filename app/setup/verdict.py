@@ -58,7 +58,8 @@ def judge(plan: Plan) -> Verdict:
 
 def _button(plan: Plan, lacking: list[str], problem: StudioError | None, number: int) -> str:
     if lacking:
-        return f"Choose {' and '.join(lacking)} to start"
+        listed = " and ".join(filter(None, (", ".join(lacking[:-1]), lacking[-1])))
+        return f"Choose {listed} to start"
     if problem is not None:
         return f"Check {called(plan, problem.field)} to start"
     return f"Start {number} runs" if number > 1 else "Start"
