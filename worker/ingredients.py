@@ -12,7 +12,7 @@ from transformers import BitsAndBytesConfig, EarlyStoppingCallback, TrainerCallb
 from studio import adapters
 from studio.errors import StudioError
 from studio.rows import CONVERTERS
-from worker import data, rewards
+from worker import data, rewards, tools
 from worker import model as models
 from worker.order import Order
 
@@ -56,11 +56,13 @@ def callbacks(order: Order) -> list[TrainerCallback]:
 
 
 def extras(order: Order, tokenizer: Any) -> dict[str, Any]:
-    """What this technique's trainer takes beyond model, rows and settings: the adapter, rewards, further
-    models and data."""
+    """What this technique's trainer takes beyond model, rows and settings: the adapter, rewards, tools,
+    further models and data."""
     found: dict[str, Any] = {"peft_config": peft_config(order)}
     if order.graders:
         found["reward_funcs"] = rewards.functions(order.graders, tokenizer)
+    if made := tools.factory(order, tokenizer, resolve):
+        found["environment_factory"] = made
     how: dict[str, Any] = {"trust_remote_code": order.trust_remote_code, "bf16": uses_bf16(order)}
     for name, wanted in order.input_models.items():
         found[name] = models.load(wanted, **how)[0].eval()

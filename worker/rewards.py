@@ -55,7 +55,7 @@ def _function(part: GraderOrder, score: Scorer, ends: set[int | None]) -> Reward
 
 def _case(prompt: Any, completion: Any, row: dict[str, Any], ids: Any, ends: set[int | None]) -> Case:
     return Case(
-        answer=last_words(completion),
+        answer=final_words(completion),
         reference=row.get("reference_answer", ""),
         prompt=last_words(prompt),
         messages=() if isinstance(prompt, str) else prompt,
@@ -64,6 +64,12 @@ def _case(prompt: Any, completion: Any, row: dict[str, Any], ids: Any, ends: set
         tokens=None if ids is None else len(ids),
         truncated=ids is not None and len(ids) > 0 and int(ids[-1]) not in ends,
     )
+
+
+def final_words(completion: Any) -> str:
+    """The answer itself. What a tool said last, where the model came to say no more, is none."""
+    is_from_tool = not isinstance(completion, str) and completion and completion[-1].get("role") == "tool"
+    return "" if is_from_tool else last_words(completion)
 
 
 class Judges:

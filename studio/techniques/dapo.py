@@ -27,13 +27,13 @@ last answer is the reference. **Paper.** Yu et al. 2025, arXiv 2503.14476.
 from typing import Any
 
 from studio.parameters import setting
-from studio.techniques import online
+from studio.techniques import online, tools
 from studio.techniques.base import MetricInfo, Technique
 
 PAPER = "DAPO (arXiv 2503.14476)"
 
 
-class DAPOParameters(online.OnlineParameters):
+class DAPOParameters(tools.ToolParameters, online.OnlineParameters):
     updates_per_generation: int = setting(
         4,
         "Updates per generation",

@@ -22,11 +22,11 @@ last answer is the reference. **Paper.** Understanding R1-Zero-Like Training, Li
 
 from typing import Any
 
-from studio.techniques import online
+from studio.techniques import online, tools
 from studio.techniques.base import Technique
 
 
-class DrGRPOParameters(online.OnlineParameters):
+class DrGRPOParameters(tools.ToolParameters, online.OnlineParameters):
     """Those of every technique that learns from its own answers: there is no KL penalty to set."""
 
 

@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from studio.errors import StudioError
 from studio.parameters import setting
+from studio.techniques import tools
 from studio.techniques.base import MetricInfo, TrainingParameters, common_metrics
 
 TINY = 50_000_000  # parameters; below, a model is trained like one being pretrained
@@ -156,7 +157,7 @@ class OnlineParameters(TrainingParameters):
         return self
 
 
-class KLParameters(OnlineParameters):
+class KLParameters(tools.ToolParameters, OnlineParameters):
     """Settings of those that may be held near the model they started from."""
 
     beta: float = setting(
@@ -238,6 +239,7 @@ def online_metrics(*more: MetricInfo) -> list[MetricInfo]:
             healthy=(None, 0.5),
         ),
         *more,
+        *tools.METRICS,
         MetricInfo(
             "clip_ratio/region_mean",
             "Clipped",
