@@ -83,6 +83,14 @@ class Telemetry(TrainerCallback):
             control.should_save = True
             control.should_training_stop = True
 
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Training that ended before its last step, because nothing improved any more, is done all the same."""
+        if not self.asked_to_stop and state.global_step < state.max_steps:
+            step = state.global_step
+            self.spool.say("progress", step=step, total_steps=step, seconds_left=0)
+
     def on_log(
         self,
         args: TrainingArguments,
