@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from sqlalchemy.orm import Session
 
-from studio import adapters, rows, techniques, weights
+from studio import adapters, environments, rows, techniques, weights
 from studio.datasets import library
 from studio.errors import NotFound
 from studio.graders.choice import GraderChoice, models_named
@@ -35,6 +35,7 @@ OF_GRADERS = (
     "studio/sandbox/**/*.py",
     "worker/__init__.py",
     "worker/data.py",
+    "worker/environments/**/*.py",
     "worker/generate.py",
     "worker/model.py",
     "worker/order.py",
@@ -204,6 +205,7 @@ class Script:
             "processing_class=tokenizer",
             *(["eval_dataset=held_out"] if self.run.held_out else []),
             *(["reward_funcs=scores"] if self.run.graders else []),
+            *self._environment(),
             *[f"{each.name}={each.name}" for each in self.technique.inputs if self.run.inputs.get(each.name)],
             *([f"peft_config={self._peft()}"] if self.adapter.peft else []),
             *self._callbacks(),
@@ -248,6 +250,15 @@ class Script:
         self.imports.add((module, name))
         given = self.adapter.arguments(self.run.adapter_parameters, self.technique.model)
         return f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+
+    def _environment(self) -> list[str]:
+        if not (name := self.run.parameters.get("environment")):
+            return []
+        module, made = environments.get(name).factory.split(":")
+        self.imports |= {(module, made), ("functools", "partial")}
+        settings = environments.settings_of(name, self.run.parameters["environment_settings"])
+        given = "".join(f", {key}={value!r}" for key, value in settings.items())
+        return [f"environment_factory=partial({made}{given})"]
 
     def _callbacks(self) -> list[str]:
         patience = self.run.parameters.get("early_stopping", 0)

@@ -27,8 +27,8 @@ class LookupParameters(Parameters):
 ENVIRONMENT = Environment(
     name="lookup",
     title="Lookup",
-    help="Searches the documents that stand in the row, and opens them. The same search always finds the same "
-    "lines.",
+    help="Searches the documents that stand in the row, and opens them. The same search finds "
+    "the same lines.",
     factory="worker.environments.lookup:Lookup",
     parameters=LookupParameters,
     tools=(
