@@ -86,7 +86,7 @@ class Telemetry(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Training that ended before its last step, because nothing improved any more, is done all the same."""
+        """Training that ended before its last step, because nothing improved, is done all the same."""
         if not self.asked_to_stop and state.global_step < state.max_steps:
             step = state.global_step
             self.spool.say("progress", step=step, total_steps=step, seconds_left=0)
