@@ -18,6 +18,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from app.parts.words import number
+from studio import environments
 from studio.errors import StudioError
 from studio.parameters import Parameters, about, validate
 
@@ -220,7 +221,7 @@ def control_of(field: FieldInfo) -> Control:
     kind = bare(field)
     if kind is bool:
         return "switch"
-    if get_origin(kind) is Literal:
+    if said == "environment" or get_origin(kind) is Literal:
         return "choice"
     if kind in (int, float):
         return "number"
@@ -234,6 +235,8 @@ def options_of(field: FieldInfo) -> tuple[tuple[str, str], ...]:
     kind = bare(field)
     if kind is bool:
         return SWITCH
+    if about(field).get("kind") == "environment":
+        return (("", "none"), *((each.name, each.title) for each in environments.all()))
     if get_origin(kind) is not Literal:
         return ()
     given = tuple((as_text(option), readable(option)) for option in get_args(kind))

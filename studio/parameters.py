@@ -38,7 +38,7 @@ def setting(
     """One setting. `basic` ones are shown first; `source` says where the default comes from.
 
     `ours` are for the studio and no argument of the trainer. `kind` says what a text holds that is more than
-    a text: "model" (one of the studio's), "code", "json" or "words" (several lines)."""
+    a text: "model" (one of the studio's), "environment", "code", "json" or "words" (several lines)."""
     about: dict[str, Any] = {"source": source, "basic": basic, "unit": unit, "ours": ours, "kind": kind}
     return Field(default, title=title, description=help, json_schema_extra=about, **bounds)
 
