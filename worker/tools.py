@@ -43,8 +43,7 @@ def _try(environment: Environment, instance: Any, row: dict[str, Any], title: st
         raise StudioError(
             f"“{title}” has prompts that are plain text, and {environment.title} needs conversations: only "
             "those can hold the calls of tools.",
-            hint="Give each row its prompt as messages: [{“role”: “user”, “content”: …}]. Or choose no "
-            "environment.",
+            hint="Give each row its prompt as a list of messages, or choose no environment.",
             field="dataset",
         )
     instance.reset(**row)
