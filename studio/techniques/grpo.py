@@ -17,6 +17,13 @@ times one of supervised fine-tuning.
 on verifiable rewards since: it costs a second model and holds back what is wanted. Raise it for rewards that
 can be gamed. The values for very small models were measured: MEASURED_GRPO.
 
+**With tools.** Choose an environment and the model may call its tools while it answers: a calculator, a
+search in documents that stand in the row, or Python in the sandbox. It reads what comes back and goes on, for
+several rounds. Graders see the whole conversation: grade the last words, and with “Tool calls” how it came to
+them. What tools write is read but not learned, and counts towards the longest answer. Fine-tune on a few
+conversations with calls first: what is never tried is never rewarded. Errors are told to the model, which may
+try again. Samples are answered without tools.
+
 **Reads.** Prompts, with a reference answer where a grader wants one; or conversations and completions, whose
 last answer is the reference. **Paper.** DeepSeekMath, Shao et al. 2024, arXiv 2402.03300.
 """

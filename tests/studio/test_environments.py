@@ -1,4 +1,5 @@
-"""Every environment is described, its settings are checked before launch, and techniques that act in one say so."""
+"""Every environment is described, its settings are checked before launch, and techniques that act in one say
+so."""
 
 import inspect
 from importlib import import_module
