@@ -42,7 +42,7 @@ def _carry_out(order: Order, spool: telemetry.Spool, asked: list[int]) -> int:
     set_threads(order, loaded)
     loaded.eval().to("cuda" if model.gpu_ready() else "cpu")
     prompts = data.prompts(order.data, count)
-    judges, seconds = Judges(order), defaultdict[str, float](float)
+    judges, seconds = Judges(order, tokenizer), defaultdict[str, float](float)
     spool.say("activity", text="Answering")
     group = max(1, AT_ONCE // each)
     for start in range(0, len(prompts), group):
@@ -61,8 +61,9 @@ def _carry_out(order: Order, spool: telemetry.Spool, asked: list[int]) -> int:
             top_k=0,
         )
         seconds["answering"] += time.perf_counter() - began
-        for number, (prompt, answer) in enumerate(zip(some, answers, strict=True), start=start * each):
-            scores = judges.scores(prompt, answer, seconds)
+        scored = judges.scores(list(zip(some, answers, strict=True)), seconds)
+        said = zip(some, answers, scored, strict=True)
+        for number, (prompt, answer, scores) in enumerate(said, start=start * each):
             reward = weighted([part.weight for part in order.graders], list(scores.values()))
             spool.say(
                 "sample",

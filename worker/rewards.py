@@ -73,30 +73,36 @@ def final_words(completion: Any) -> str:
 
 
 class Judges:
-    """Scores sample answers with the run's graders, or by exact match where the run has none."""
+    """Scores answers outside training with the run's graders, or by exact match where the run has none."""
 
-    def __init__(self, order: Order):
+    def __init__(self, order: Order, tokenizer: Any):
         parts = order.graders or [GraderOrder(name="exact_match", grader="exact_match")]
         self._parts = [(part.name, scorer(part)) for part in parts]
         self._need_reference = not order.graders
+        self._tokenizer = tokenizer
 
     def scores(
-        self, prompt: Prompt, answer: str, seconds: MutableMapping[str, float] | None = None
-    ) -> dict[str, Score]:
-        """Every grader's score, by its name; `seconds` is told what each took."""
-        if self._need_reference and not prompt.reference:
-            return {}
-        case = Case(
+        self, asked: Sequence[tuple[Prompt, str]], seconds: MutableMapping[str, float] | None = None
+    ) -> list[dict[str, Score]]:
+        """For each (prompt, answer) every grader's score by its name; nothing where exact match has no
+        reference. `seconds` is told what each grader took."""
+        known = [at for at, (prompt, _) in enumerate(asked) if prompt.reference or not self._need_reference]
+        cases = [self._case(*asked[at]) for at in known]
+        found: list[dict[str, Score]] = [{} for _ in asked]
+        for name, score in self._parts:
+            began = time.perf_counter()
+            for at, value in zip(known, score(cases) if cases else [], strict=True):
+                found[at][name] = value
+            if seconds is not None:
+                seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
+        return found
+
+    def _case(self, prompt: Prompt, answer: str) -> Case:
+        return Case(
             answer=answer,
             reference=prompt.row.get("reference_answer", prompt.reference),
             prompt=prompt.text,
             messages=prompt.messages or (),
             row=prompt.row,
+            tokens=len(self._tokenizer(answer, add_special_tokens=False)["input_ids"]),
         )
-        found: dict[str, Score] = {}
-        for name, score in self._parts:
-            began = time.perf_counter()
-            found[name] = score([case])[0]
-            if seconds is not None:
-                seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
-        return found

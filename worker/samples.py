@@ -20,7 +20,7 @@ class Sampler(TrainerCallback):
         source = order.held_out or order.data
         count = order.parameters["sample_prompts"] if order.makes in ASKING else 0
         self._prompts = data.prompts(source, count) if source and count else []
-        self._judges = Judges(order) if self._prompts else None
+        self._judges = Judges(order, tokenizer) if self._prompts else None
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -37,7 +37,8 @@ class Sampler(TrainerCallback):
         unwrapped = self._trainer.accelerator.unwrap_model(self._trainer.model)
         most = self._order.parameters["sample_tokens"]
         answers = generate.answers(unwrapped, self._tokenizer, self._prompts, max_new_tokens=most)
-        for number, (prompt, answer) in enumerate(zip(self._prompts, answers, strict=True)):
+        scored = self._judges.scores(list(zip(self._prompts, answers, strict=True)))
+        for number, (prompt, answer, scores) in enumerate(zip(self._prompts, answers, scored, strict=True)):
             self._spool.say(
                 "sample",
                 step=step,
@@ -45,5 +46,5 @@ class Sampler(TrainerCallback):
                 prompt=prompt.text,
                 answer=answer,
                 reference=prompt.reference,
-                scores=self._judges.scores(prompt, answer),
+                scores=scores,
             )
