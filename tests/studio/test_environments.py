@@ -2,15 +2,19 @@
 so."""
 
 import inspect
+import json
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app import forms
-from studio import environments, parameters, techniques
+from studio import db, environments, parameters, runs, sample, script, techniques
+from studio.datasets import library
 from studio.environments import Environment
 from studio.errors import StudioError
+from studio.runs import RunConfig
 from studio.techniques.tools import ToolParameters
 
 each = pytest.mark.parametrize("environment", environments.all(), ids=lambda environment: environment.name)
@@ -70,3 +74,34 @@ def test_settings_are_kept_as_json_and_completed_with_defaults() -> None:
     found = environments.settings_of(kept["environment"], kept["environment_settings"])
     assert found == {"column": "documents", "lines": 2}
     assert environments.settings_of("calculator", "") == {}
+
+
+def test_a_script_takes_its_environment_along(database: Path, tmp_path: Path) -> None:
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": f"Where is box {number}?"}],
+            "reference_answer": f"shelf {number}",
+            "documents": [f"Box {number} stands on shelf {number}."],
+        }
+        for number in range(8)
+    ]
+    path = tmp_path / "boxes.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    small = {"per_device_train_batch_size": 4, "num_generations": 2, "gradient_accumulation_steps": 1}
+    acting = {"environment": "lookup", "environment_settings": {"lines": 1}, "max_tool_calling_iterations": 2}
+    with db.transaction() as session:
+        sample.add_starter(session)
+        at, report = library.prepare(path, path.name)
+        config = RunConfig(
+            technique="grpo",
+            model=sample.STARTER_NAME,
+            dataset=library.add(session, at, report, name="boxes").id,
+            parameters=small | acting | {"max_steps": 1, "max_completion_length": 16, "logging_steps": 1},
+            graders=[{"grader": "exact_match"}],  # type: ignore[list-item]
+        )
+        files = script.bundle(session, runs.launch(session, config))
+    compile(files["train.py"], "train.py", "exec")
+    assert "environment_factory=partial(Lookup, column='documents', lines=1)" in files["train.py"]
+    assert "max_tool_calling_iterations=2" in files["train.py"]
+    assert "worker/environments/lookup.py" in files
+    assert "Box 3" in files["train.jsonl"]
