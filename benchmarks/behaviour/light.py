@@ -7,7 +7,7 @@ untuned model and the tuned one (full, LoRA) rank 200 held-out directions among 
 misses included (`examples/direction_search`). Classifier: a head learns from 500 of the 600 labelled notes,
 drawn by the seed; the same model is asked in words with no, 8 and 16 solved examples, drawn by the seed, and
 the label it finds likeliest counts (`examples/content_quality`); beside them stands what needs no model.
-Prompting is shown at its best: of three ways to compare likelihoods, the one that does best on the test itself.
+Prompting is shown at its best: of three ways to compare likelihoods, the one that does best on the test.
 Intervals are 95 %: Wilson for shares, paired bootstrap over test rows for differences.
 """
 
