@@ -113,7 +113,7 @@ def test_preference_rows_stand_side_by_side_under_their_prompt(browser: TestClie
         ({"query": "hours", "positive": "9 to 17", "negatives": ["no"]}, ["Query", "Passage that does not"]),
         (
             {"messages": [{"role": "user", "content": "17 × 3?"}], "reference_answer": "51"},
-            ["Reference answer", "51", "These rows measure"],
+            ["Reference answer", "51"],
         ),
     ],
 )
