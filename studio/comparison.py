@@ -17,7 +17,16 @@ def settings_of(run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "gpus": run.gpus,
     }
-    return fixed | run.parameters | {f"{run.adapter}.{k}": v for k, v in run.adapter_parameters.items()}
+    of_adapter = {f"{run.adapter}.{name}": value for name, value in run.adapter_parameters.items()}
+    inputs = {f"inputs:{name}": str(value) for name, value in run.inputs.items()}
+    graded = {f"grader {each['name']}": _said(each) for each in run.graders}
+    return fixed | inputs | graded | run.parameters | of_adapter
+
+
+def _said(grader: dict[str, Any]) -> str:
+    """A grader of a run in one line: its kind, weight and settings."""
+    settings = ", ".join(f"{name} {value}" for name, value in grader["parameters"].items())
+    return f"{grader['grader']} × {grader['weight']:g}" + (f" ({settings})" if settings else "")
 
 
 def table(runs: Sequence[Run], *, differences_only: bool = True) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def launch(session: Session, config: RunConfig, who: str = "") -> Run:
 
     Wake the workers after the commit (`queue.wake_workers`)."""
     if lacking := missing(config):
-        raise StudioError(f"Choose {' and '.join(lacking)} first.", field=lacking[0].split()[-1])
+        raise StudioError(f"Choose {_listed(lacking)} first.", field=lacking[0].split()[-1])
     technique, adapter = techniques.get(config.technique), adapters.get(config.adapter)
     _check_adapter(technique, adapter)
     dataset = library.find_version(session, config.dataset)
@@ -119,6 +119,11 @@ def launch(session: Session, config: RunConfig, who: str = "") -> Run:
     session.flush()
     events.record(session, "run launched", f"run:{run.id}", who, config=config.model_dump(mode="json"))
     return run
+
+
+def _listed(words: list[str]) -> str:
+    """“a model, a dataset and a grader”."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def serve(session: Session) -> Run:

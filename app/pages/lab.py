@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.navigation import Page
 from app.parts import Paced, Query, fragment, live, render
+from app.setup import beginning
+from app.setup.plan import Plan
 from app.toolkit import html
 from studio import db, drafts, lab, runs, weights
 from studio.datasets import library
@@ -67,11 +69,11 @@ class Asked:
         given = drafts.get(session, key)
         asked = cls({name: given.get(name) or "" for name in ("model", "dataset")})
         asked.body["graders"] = given.get("graders") or []
-        asked.settings = given.get("parameters") or {}
         for name, word in (("model", "a model"), ("dataset", "a dataset"), ("graders", "a grader")):
             if not asked.body[name]:
                 asked.lacking.append(word)
         if not asked.lacking:
+            asked.settings = Plan(session, beginning.current(session, {"draft": key})).values.technique
             asked._name(session)
         return asked
 

@@ -124,7 +124,7 @@ def differences(plan: Plan) -> list[tuple[str, str, str]]:
 def clone_differences(plan: Plan) -> list[tuple[str, str, str]]:
     """(title, in that run, here) of everything that differs from the run this was cloned from."""
     run = runs.get(plan.session, plan.setup.clone or 0)
-    before = comparison.settings_of(run) | {f"inputs:{name}": str(it) for name, it in run.inputs.items()}
+    before = comparison.settings_of(run)
     now: dict[str, Any] = {
         "technique": plan.setup.technique,
         "adapter": plan.setup.adapter,

@@ -53,6 +53,8 @@ def test_a_whole_draft_is_a_form_that_starts_the_lab(database: Path) -> None:
                 "model": "1",
                 "dataset": "Medication directions: prompts",
                 "graders": [{"grader": "exact_match", "name": "right", "weight": 2.0}],
+                "technique": "grpo",
+                "adapter": "full",
                 "parameters": {"num_generations": 4},
             },
         )
