@@ -3,7 +3,7 @@
     python benchmarks/sandbox.py [--calls 5000]
 
 Calls a second of a trivial grader against the same function called directly, the time to start a sandbox and
-to give a program a fresh process in it, then every file of tests/samples/hostile_graders with what became of
+to give a program a fresh process in it, then every file of tests/hostile_graders with what became of
 it: contained is what had an outcome its first line names, left the next program a clean sandbox, and neither
 reached nor changed anything outside. Goals: at least 2,000 calls a second, every hostile grader contained.
 """

@@ -8,7 +8,7 @@ from typing import Any
 from studio.sandbox import Outcome, Result, Sandbox
 from tests.running import ROOT
 
-HOSTILE = sorted((ROOT / "tests/samples/hostile_graders").glob("*.py"))
+HOSTILE = sorted((ROOT / "tests/hostile_graders").glob("*.py"))
 TIGHT = {"memory": 128 << 20, "scratch": 1 << 20, "files": 50, "output": 64 << 10, "threads": 16}
 # 0.5 when its folder is empty and no other process is in the sandbox but the keeper.
 GOOD = """

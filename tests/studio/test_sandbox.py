@@ -1,6 +1,6 @@
 """The sandbox: nothing gets out of it, whatever it is asked to run; what is fit for use is fast.
 
-Every file in tests/samples/hostile_graders is a test. Its first line says which outcomes count as contained.
+Every file in tests/hostile_graders is a test. Its first line says which outcomes count as contained.
 """
 
 import datetime
@@ -135,7 +135,7 @@ def test_the_sandbox_dies_with_the_studio() -> None:
 
 def test_memory_stays_within_its_limit() -> None:
     """Measured from outside, while a program takes all it can and never gives up."""
-    source = (ROOT / "tests/samples/hostile_graders/memory_hog_that_does_not_give_up.py").read_text()
+    source = (ROOT / "tests/hostile_graders/memory_hog_that_does_not_give_up.py").read_text()
     highest, done = 0, threading.Event()
 
     def watch() -> None:
