@@ -3,6 +3,7 @@ and TRL's differ."""
 
 import importlib
 import importlib.util
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,8 +13,9 @@ from transformers import BitsAndBytesConfig, EarlyStoppingCallback, TrainerCallb
 from studio import adapters
 from studio.errors import StudioError
 from studio.rows import CONVERTERS
-from worker import data, rewards, tools
+from worker import data, hardware, rewards, tools
 from worker import model as models
+from worker.hardware import Choice
 from worker.order import Order
 
 
@@ -23,14 +25,10 @@ def resolve(name: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def uses_bf16(order: Order) -> bool:
-    wish = order.parameters.get("bf16", "auto")
-    return wish == "on" or (wish == "auto" and models.gpu_ready() and torch.cuda.is_bf16_supported())
-
-
-def arguments(order: Order) -> Any:
+def arguments(order: Order, choices: Sequence[Choice]) -> Any:
     """The trainer's configuration object: the order's arguments, and what only this machine knows."""
-    return resolve(order.config)(**(_of_this_machine(order) | order.arguments))
+    config = resolve(order.config)
+    return config(**(_of_this_machine(order) | hardware.arguments(choices, config) | order.arguments))
 
 
 def _of_this_machine(order: Order) -> dict[str, Any]:
@@ -38,15 +36,15 @@ def _of_this_machine(order: Order) -> dict[str, Any]:
         "output_dir": str(order.checkpoints),
         "seed": order.seed,
         "data_seed": order.seed,
-        "bf16": uses_bf16(order),
-        "use_cpu": not models.gpu_ready(),
+        "bf16": False,
+        "activation_checkpointing": False,
+        "use_cpu": not hardware.gpu_ready(),
         "logging_strategy": "steps",
         "logging_first_step": True,
         "save_strategy": "steps",
         "report_to": [],
         "disable_tqdm": True,
-        "dataloader_pin_memory": models.gpu_ready(),
-        "activation_checkpointing": order.parameters.get("activation_checkpointing") == "on",
+        "dataloader_pin_memory": hardware.gpu_ready(),
     }
 
 
@@ -63,7 +61,7 @@ def extras(order: Order, tokenizer: Any) -> dict[str, Any]:
         found["reward_funcs"] = rewards.functions(order.graders, tokenizer)
     if made := tools.factory(order, tokenizer, resolve):
         found["environment_factory"] = made
-    how: dict[str, Any] = {"trust_remote_code": order.trust_remote_code, "bf16": uses_bf16(order)}
+    how: dict[str, Any] = {"trust_remote_code": order.trust_remote_code, "bf16": hardware.uses_bf16(order)}
     for name, wanted in order.input_models.items():
         found[name] = models.load(wanted, **how)[0].eval()
     for name, data_order in order.input_data.items():
@@ -88,7 +86,7 @@ def loading(order: Order) -> dict[str, Any]:
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16 if uses_bf16(order) else torch.float32,
+            bnb_4bit_compute_dtype=torch.bfloat16 if hardware.uses_bf16(order) else torch.float32,
         )
     }
 

@@ -16,7 +16,7 @@ import torch
 from transformers import set_seed
 
 from studio.exits import Exit
-from worker import data, failures, ingredients, masks, model, samples, telemetry
+from worker import data, failures, hardware, ingredients, masks, model, samples, telemetry
 from worker.order import Order
 
 TINY = 20_000_000  # parameters; below this a second thread costs more than it brings
@@ -54,7 +54,8 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     watcher.leave_if_asked()
 
     spool.say("activity", text="Preparing the rows")
-    choices = []
+    chosen = hardware.choose(order, base.config.to_dict())
+    choices = [each.as_json() for each in chosen]
     if reason := masks.why_by_turns(order, rows, tokenizer):
         rows, held_out = data.by_turns(rows), held_out and data.by_turns(held_out)
         order.arguments |= {"assistant_only_loss": False, "completion_only_loss": True}
@@ -62,7 +63,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     spool.say("choices", data=choices)
     trainer = ingredients.resolve(order.trainer)(
         model=base,
-        args=ingredients.arguments(order),
+        args=ingredients.arguments(order, chosen),
         train_dataset=rows,
         eval_dataset=held_out,
         processing_class=tokenizer,
@@ -104,7 +105,7 @@ def _load(order: Order) -> tuple[Any, Any]:
     how: dict[str, Any] = {
         "kind": order.makes,
         "trust_remote_code": order.trust_remote_code,
-        "bf16": ingredients.uses_bf16(order),
+        "bf16": hardware.uses_bf16(order),
     }
     start = order.models[0]
     special = ingredients.loading(order)
