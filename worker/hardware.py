@@ -1,5 +1,5 @@
 """What this machine can do for a training, chosen by us unless the person said so, each with its reason:
-bfloat16, activation checkpointing, compiling, Liger kernels, vLLM. Where nothing is gained, nothing is touched."""
+bfloat16, activation checkpointing, compiling, Liger kernels, vLLM. What gains nothing is left alone."""
 
 import dataclasses
 import importlib.util
