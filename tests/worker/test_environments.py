@@ -28,7 +28,7 @@ from worker.order import DataOrder, GraderOrder, ModelOrder, Order
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")
 each = pytest.mark.parametrize("environment", environments.all(), ids=lambda environment: environment.name)
 
-TAUGHT = 120  # steps of eight examples
+TAUGHT = 80  # steps of eight examples
 DOCUMENTS = [
     {"title": "Opening hours", "text": "The pharmacy opens at nine.\nOn Sundays it is closed."},
     {"title": "Delivery", "text": "Medicines are delivered on Mondays.\nDelivery costs four euros."},
