@@ -7,9 +7,9 @@ On the starter model, with the settings the studio suggests, through the studio'
 Embedding (`examples/direction_search`): the untuned model and the tuned one, full and LoRA, rank 200 held-out
 directions among all held-out records, near misses included. Classifier (`examples/content_quality`): a head
 learns from 500 of the 600 labelled notes, drawn by the seed; the same model is asked in words with no, 8 and
-16 solved examples, drawn by the seed, and the label it finds likeliest counts. Prompting is shown at its best:
-of three ways to compare likelihoods, the one that does best on the test. Beside both stands what needs no
-model. Intervals are 95 %: Wilson for shares, paired bootstrap over test rows for differences.
+16 solved examples, drawn by the seed, and the label it finds likeliest counts. Prompting is shown at its
+best: of three ways to compare likelihoods, the one that does best on the test. Beside both stands what needs
+no model. Intervals are 95 %: Wilson for shares, paired bootstrap over test rows for differences.
 """
 
 import argparse

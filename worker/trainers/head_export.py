@@ -22,7 +22,9 @@ from torch import nn
 
 CONFIG, WEIGHTS = "head.json", "head.safetensors"
 PROBE = "A sentence that is always the same: 1, 2, 3."
-ALIKE = 0.2  # how far apart two copies of a model may read, in spreads; bfloat16 makes a tenth of it
+# How far apart two copies of a model may read, in spreads between texts. On the starter model bfloat16 and
+# float32 were 0.02 to 0.11 apart, and an adapter of 20 small steps 0.21 to 0.89.
+ALIKE = 0.15
 
 
 @dataclass(frozen=True)
