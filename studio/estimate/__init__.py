@@ -143,6 +143,7 @@ OF_HEADS = {
     "fused": "Logits a tile at a time, and the gradients of the last states and of the output table.",
     "logits": "Logits of all tokens, in single precision for the loss, and their gradients.",
     "chunked": "Logits of all tokens, in single precision an eighth at a time, and their gradients.",
+    "divergence": "Logits of student and teacher a tile at a time, and gradients of the student's.",
     "none": "",
 }
 

@@ -25,6 +25,10 @@ ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 SEQUENCES = {"pairs": 2, "rated": 2}
 # Trainers whose loss needs the logits as a whole; all others of TRL 1.16 work in tiles.
 WITH_LOGITS = ("ORPOTrainer", "CPOTrainer")
+# Trainers that do so on a CPU, where it is faster.
+WITH_LOGITS_ON_CPU = ("PPOTrainer",)
+# Trainers that compare with a teacher's distribution, outside of autocast.
+WITH_TEACHER = ("distil",)
 # Trainers that train a value model beside the policy, and hold the reference themselves.
 WITH_CRITIC = ("PPOTrainer",)
 
@@ -93,7 +97,8 @@ def _setup(request: Request, notes: list[str]) -> Setup:
         trained=trained,
         weight_bytes=each,
         width=width,
-        head=_head(technique),
+        head=_head(request),
+        scored=_scored(request, forward),
         triton=request.device.is_gpu and request.device.triton,
         checkpointing=frozen or settings.get("activation_checkpointing") == "on",
         accumulates=settings.get("gradient_accumulation_steps", 1) > 1,
@@ -124,7 +129,8 @@ def _pass(request: Request, model: Architecture, half: bool, notes: list[str]) -
     lora = _lora(request, model)
     if reads == "prompts" and not _from_answers(request):
         length = _prompt(request, notes) + int(settings.get("max_completion_length", 256))
-        return Pass(model, batch, length, precision, lora)
+        casts = not _runs(request.technique, WITH_TEACHER)
+        return Pass(model, batch, length, precision, lora, autocast=casts)
     rows = batch * _sequences(request)
     if reads == "passages" and settings.get("cached_rows"):  # GradCache: some rows at a time
         rows = min(rows, int(settings["cached_rows"]))
@@ -166,10 +172,21 @@ def _lora(request: Request, model: Architecture) -> LoRA | None:
     )
 
 
-def _head(technique: Technique) -> Head:
+def _head(request: Request) -> Head:
+    technique = request.technique
     if technique.model != "language":
         return "none"
-    return "logits" if _runs(technique, WITH_LOGITS) else "fused"
+    if _runs(technique, WITH_TEACHER) and not _from_answers(request):
+        return "divergence"
+    whole = WITH_LOGITS if request.device.is_gpu else WITH_LOGITS + WITH_LOGITS_ON_CPU
+    return "logits" if _runs(technique, whole) else "fused"
+
+
+def _scored(request: Request, forward: Pass) -> int:
+    """Of a generated answer, its own tokens; of a row it is not known."""
+    if request.technique.reads != "prompts" or _from_answers(request):
+        return 0
+    return forward.rows * int(request.settings.get("max_completion_length", 256))
 
 
 def _runs(technique: Technique, trainers: tuple[str, ...]) -> bool:

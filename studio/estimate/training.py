@@ -11,10 +11,10 @@ from typing import Literal
 from studio.estimate.activations import Pass
 from studio.estimate.architecture import Architecture
 
-Head = Literal["fused", "logits", "chunked", "none"]
+Head = Literal["fused", "divergence", "logits", "chunked", "none"]
 """How a loss is made of the last hidden states. fused: TRL's, in tiles, so that logits never exist as a
-whole; logits: all of them, in float32 too; chunked: all of them, in float32 an eighth at a time; none: a head
-with one output, such as a reward model's."""
+whole; divergence: likewise, beside a teacher's; logits: all of them, in float32 too; chunked: all of them, in
+float32 an eighth at a time; none: a head with one output, such as a reward model's."""
 
 TILE_TOKENS, TILE_WORDS = 4096, 32768  # of TRL's fused head: trl/kernels/chunked_logprob.py
 TILES_IN_TORCH = 8  # copies of a tile in float32 that its backward holds where it has no Triton kernel
@@ -23,6 +23,7 @@ WINDOW = 3  # copies of a step's logits while sampling: as they come, in float32
 
 MOMENTS = {
     "loss": "when the loss is computed and all activations are held",
+    "value": "when the value model's backward pass begins",
     "layer": "when the backward pass begins",
     "end": "when the backward pass ends",
     "update": "when the weights are updated",
@@ -52,8 +53,9 @@ class Generation:
 
 @dataclass(frozen=True)
 class Setup:
-    """One training step. `weights` and `trained` are counts; `triton` says that the fused head runs in
-    kernels; `width` are the bytes of a trained weight, its gradient and each of its two optimiser states."""
+    """One training step. `weights` and `trained` are counts; `width` are the bytes of a trained weight, its
+    gradient and each of its two optimiser states. `triton` says that the fused head runs in kernels, on the
+    `scored` tokens only (0: all)."""
 
     forward: Pass
     weights: int
@@ -62,6 +64,7 @@ class Setup:
     width: int
     head: Head = "fused"
     triton: bool = False
+    scored: int = 0
     checkpointing: bool = False
     accumulates: bool = False
     copies: tuple[Copy, ...] = ()
@@ -96,6 +99,8 @@ def peak(setup: Setup) -> Peak:
 def moments(setup: Setup) -> list[Peak]:
     """Every moment that can be the heaviest."""
     found = [_loss(setup), _layer(setup), _end(setup), _update(setup)]
+    if any(each.passed for each in setup.copies):
+        found.append(_value(setup))
     return [*found, _generation(setup)] if setup.generation else found
 
 
@@ -126,10 +131,26 @@ def _loss(setup: Setup) -> Peak:
     return replace(
         _held(setup),
         moment="loss",
-        gradients=setup.trained * _kept_gradient(setup),
-        activations=_kept(setup) + _cast_weights(setup),
+        gradients=setup.trained * _kept_gradient(setup) + _value_gradients(setup),
+        activations=_kept(setup, setup.forward) + _cast_weights(setup),
         head=head(setup),
     )
+
+
+def _value(setup: Setup) -> Peak:
+    """A value model reads after the policy has and goes back before it does: both's activations are there."""
+    passes = [setup.forward, *(each.passed for each in setup.copies if each.passed)]
+    return replace(
+        _held(setup),
+        moment="value",
+        gradients=setup.trained * _kept_gradient(setup),
+        activations=sum(_kept(setup, each) for each in passes) + _recomputed(setup) + _working(setup),
+    )
+
+
+def _value_gradients(setup: Setup) -> float:
+    """Those that a value model's backward pass has left, beyond what is kept from batch to batch."""
+    return sum(each.trained for each in setup.copies) * (setup.width - _kept_gradient(setup))
 
 
 def _layer(setup: Setup) -> Peak:
@@ -137,8 +158,8 @@ def _layer(setup: Setup) -> Peak:
     return replace(
         _held(setup),
         moment="layer",
-        gradients=setup.trained * _kept_gradient(setup) + _table(setup),
-        activations=_kept(setup) + _recomputed(setup) + _working(setup) + _cast_weights(setup),
+        gradients=setup.trained * _kept_gradient(setup) + _table(setup) + _value_gradients(setup),
+        activations=_kept(setup, setup.forward) + _recomputed(setup) + _working(setup) + _cast_weights(setup),
     )
 
 
@@ -184,10 +205,9 @@ def _generation(setup: Setup) -> Peak:
     return replace(_held(setup), moment="generation", cache=cache + logits)
 
 
-def _kept(setup: Setup) -> float:
-    """Activations of the model, and of each further one that rows go through."""
-    passes = [setup.forward, *(each.passed for each in setup.copies if each.passed)]
-    return sum(one.model.layers * _of_layer(setup, one) + one.last_norm() for one in passes)
+def _kept(setup: Setup, forward: Pass) -> float:
+    """Activations between a model's forward and backward pass."""
+    return forward.model.layers * _of_layer(setup, forward) + forward.last_norm()
 
 
 def _of_layer(setup: Setup, forward: Pass) -> float:
@@ -217,6 +237,8 @@ def head(setup: Setup) -> float:
     outputs so), their log-softmax, gradients."""
     forward = setup.forward
     model, tokens = forward.model, forward.tokens
+    if setup.scored and (setup.triton or setup.head in ("logits", "divergence")):
+        tokens = setup.scored
     if setup.head == "none":
         return 0
     table = _table(setup)
@@ -228,7 +250,8 @@ def head(setup: Setup) -> float:
     cast = table if setup.width < 4 else 0
     tile = min(tokens, TILE_TOKENS)
     if setup.triton:
-        tiles = tile * TILE_WORDS * forward.width
+        both = 8 if setup.head == "divergence" else 0  # a tile in float32 each of student and teacher
+        tiles = tile * TILE_WORDS * (forward.width + both)
     else:
         tiles = tile * min(model.vocabulary, TILE_WORDS) * (forward.width + 4 * (TILES_IN_TORCH - 1))
     return tiles + tokens * model.hidden * 4 + summed + cast

@@ -15,6 +15,7 @@ where the fused head's kernels are taken to need no memory beyond their tile.
 
 import argparse
 import contextlib
+import gc
 import json
 import sys
 import tempfile
@@ -114,10 +115,13 @@ def _step(order: Order, config: Any, layers: int, wanted: Demand) -> dict[str, i
         trainer = stand_in.trainer(Path(folder), _source(order))
         stand_in.feed(trainer, fake)
         live.hold(trainer)
-        windows = Windows(trainer.model, live)
+        windows = Windows(trainer.model, getattr(trainer, "critic", None), live)
         trainer.add_callback(windows)
         with live, Concrete(truth=not wanted.setup.forward.masked):
             trainer.train()
+    live.forget()
+    del trainer
+    gc.collect()  # while no mode is on: the trainer is in circles, and its tensors must not end under another
     saved = _saved_by_quantising(order, wanted, layers)
     return {name: most - saved for name, most in windows.most.items()}
 

@@ -41,6 +41,10 @@ class Live(TorchDispatchMode):
         self.now += size
         self.most = max(self.most, self.now)
 
+    def forget(self) -> None:
+        """Stops watching: what ends from now on is not counted."""
+        self._known.clear()
+
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = function(*args, **(kwargs or {}))
         for each in tree_leaves(made):
@@ -77,22 +81,32 @@ def _places(index: torch.Tensor | None) -> list[torch.Tensor | None]:
 
 class Windows(TrainerCallback):
     """The most memory in each part of a training's last step: until the last layer gets gradients ("loss"),
-    while it does ("layer"), from when the first layer does ("end"), and while the weights are updated. Each
-    is a straight line in the number of layers; their maximum over a whole step would not be one."""
+    while it does ("layer"), from when the first layer does ("end"), and while the weights are updated. A
+    value model goes back before the model does, which makes a part of its own ("value"). Each is a straight
+    line in the number of layers; their maximum over a whole step would not be one."""
 
-    def __init__(self, model: Any, live: Live):
+    def __init__(self, model: Any, critic: Any, live: Live):
         self.most: dict[str, int] = {}
         self._live, self._name = live, ""
+        self._first = "value" if critic is not None else "loss"
+        self._listen(model, "layer", "end")
+        if critic is not None:
+            self._listen(critic, "value", "loss")
+
+    def _listen(self, model: Any, last: str, first: str) -> None:
         trained = [(place(name), weight) for name, weight in model.named_parameters() if weight.requires_grad]
         layers = sorted({layer for layer, _ in trained} - {-1})
-        names = {layers[-1]: "layer", layers[0]: "end"} if layers else {}
         for layer, weight in trained:
-            if layer in names:
-                weight.register_post_accumulate_grad_hook(self._entering(names[layer]))
+            if layers and layer in (layers[0], layers[-1]):
+                name = first if layer == layers[0] else last
+                weight.register_post_accumulate_grad_hook(self._entering(name))
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         self.most = {}
-        self.enter("loss")
+        self.enter(self._first)
+
+    def on_substep_end(self, *_: Any, **__: Any) -> None:
+        self.enter(self._first)
 
     def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
         self.enter("update")

@@ -4,26 +4,30 @@ are as long as they may be. Nothing is measured here."""
 import contextlib
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import torch
-import trl.kernels.chunked_logprob as kernels
 import trl.trainer.utils as trl_utils
 from datasets import Dataset
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, PrinterCallback, masking_utils
+from trl import GRPOTrainer
+from trl.kernels import chunked_divergence, chunked_logprob
 
 from studio.estimate.demand import PROMPT, Demand
 from worker import ingredients
 from worker import model as models
 from worker.order import Order
 
-TILED = ("_forward_tile", "_backward_tile", "_addmm_fp32")  # of the fused head, where it has no kernels
+TILED = ("_addmm_fp32", "_project")  # and all `…_tile`: what the fused heads do where they have no kernels
 STEPS = 2  # in the second, the optimiser has its states
 ENDS = 4  # tokens of a prompt of one letter, and of a row's end
+# How wide their tiles are.
+WIDTHS = ((trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE"), (chunked_divergence, "VOCAB_CHUNK_SIZE"))
 UNWANTED = {  # of an order's arguments: what goes with evaluation and graders
     "eval_steps",
     "load_best_model_at_end",
@@ -48,11 +52,16 @@ class StandIn:
         needs what it needs on the wanted one."""
         with contextlib.ExitStack() as stack, FakeTensorMode(allow_non_fake_inputs=True) as fake:
             for owner, name, new in self._replacements():
-                stack.enter_context(mock.patch.object(owner, name, new))
+                stack.enter_context(mock.patch.object(owner, name, new, create=name == "__deepcopy__"))
             yield fake
 
     def _replacements(self) -> Iterator[tuple[Any, str, Any]]:
-        yield torch.nn.Module, "to", _stay
+        yield from ((torch.nn.Module, name, _stay) for name in ("to", "float"))
+        yield (
+            FakeTensorMode,
+            "__deepcopy__",
+            _stay,
+        )  # a tensor knows its mode, and its copy must know the same
         yield trl_utils, "_use_triton", _nothing
         if not self.forward.masked:  # else transformers makes masks for tensors it cannot look into
             yield masking_utils, "is_tracing", _nothing
@@ -62,10 +71,13 @@ class StandIn:
             ):
                 yield module, "create_model_from_path", self._model
         if self.wanted.device.is_gpu:
-            yield from ((kernels, name, _nothing) for name in TILED)
+            for module in (chunked_logprob, chunked_divergence):
+                tiled = [name for name in vars(module) if name.endswith("_tile") or name in TILED]
+                yield from ((module, name, _nothing) for name in tiled)
         else:  # memory that is never written costs nothing on a CPU
             words = self.config.get_text_config().vocab_size
-            yield trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", min(trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE, words)
+            for module, name in WIDTHS:
+                yield module, name, min(getattr(module, name), words)
 
     def trainer(self, folder: Path, source: str) -> Any:
         """The run's trainer, its models of the config, its tokenizer from `source`."""
@@ -139,6 +151,9 @@ class StandIn:
         generated, as it would have written them."""
         if self.wanted.setup.generation:
             trainer._prepare_inputs = _as_given
+            if self.wanted.device.is_gpu and "_get_per_token_logps_and_entropies" in vars(type(trainer)):
+                as_on_gpu = GRPOTrainer._get_per_token_logps_and_entropies  # a trainer's own is for CPUs
+                trainer._get_per_token_logps_and_entropies = partial(as_on_gpu, trainer)
             given = self._answers()
         else:
             count = trainer.args.per_device_train_batch_size
@@ -153,26 +168,25 @@ class StandIn:
         trainer.remove_callback(PrinterCallback)
 
     def _answers(self) -> dict[str, Any]:
-        """What online trainers learn from: prompts (B, P), answers (B, C), and numbers for each token."""
+        """What online trainers learn from: prompts (B, P), answers (B, C), and a number for each answer (B,)
+        or each of its tokens (B, C)."""
         rows, length = self.forward.rows, self.forward.length
         prompt = min(PROMPT, length - 1)
         prompts = torch.ones(rows, prompt, dtype=torch.long)
         answers = torch.ones(rows, length - prompt, dtype=torch.long)
-        numbers = ("mask", "old_per_token_logps", "ref_per_token_logps", "old_logps", "old_values", "returns")
-        found: dict[str, Any] = {name: torch.ones(rows, length - prompt) for name in numbers}
-        advantages = torch.ones(rows, length - prompt) if "critic" in self._told() else torch.ones(rows)
+        each_token = ("mask", "old_per_token_logps", "ref_per_token_logps", "old_values", "returns")
+        found: dict[str, Any] = {name: torch.ones(rows, length - prompt) for name in each_token}
+        by_value = any(copy.passed for copy in self.wanted.setup.copies)  # which is a matter of each token
+        for name in ("advantages", "old_logps"):
+            found[name] = torch.ones(rows, length - prompt) if by_value else torch.ones(rows)
         return found | {
             "prompt_ids": prompts,
             "prompt_mask": prompts,
             "completion_ids": answers,
             "completion_mask": answers,
-            "advantages": advantages,
             "num_items_in_batch": torch.tensor(float(rows)),
             "tokens": torch.tensor(float(rows)),
         }
-
-    def _told(self) -> str:
-        return "critic" if any(each.passed for each in self.wanted.setup.copies) else ""
 
 
 def _stay(module: Any, *_: Any, **__: Any) -> Any:
