@@ -1,32 +1,42 @@
 """What this machine can do for a training, chosen by us unless the person said so, each with its reason:
-bfloat16, activation checkpointing, compiling, Liger kernels, vLLM. What gains nothing is left alone."""
+bfloat16, activation checkpointing, compiling, FlashAttention, packed rows, Liger kernels, vLLM, and on a CPU
+whether freed memory is kept. Where nothing can be gained, nothing is touched. Packing is left to the person."""
 
+import ctypes
 import dataclasses
 import importlib.util
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
 import torch
 
 from studio import estimate
 from studio.errors import StudioError
-from studio.estimate import Device
+from studio.estimate import Device, Estimate
 from worker.order import Order
 
 NO_GPU = "There is no GPU on this machine."
 AS_SET = "You set it so."
 LONG_ENOUGH = 200  # steps; compiling takes a minute or more, which shorter runs do not earn back
+FLASH_ATTENTION_FROM = (8, 0)  # compute capability: Ampere
+VLLM_SHARE = 0.3  # of the GPU's memory, which vLLM takes for itself beside the trainer: TRL's default
+RETURNED_FROM = 128 * 1024  # bytes; blocks of this size and more go back to the system when they are freed
+M_MMAP_THRESHOLD = -3  # of glibc's mallopt
 
 
 @dataclass(frozen=True)
 class Choice:
-    """`value` is "on" or "off"; `arguments` go to the trainer's configuration where it has them."""
+    """`value` is "on" or "off"; `arguments` go to the trainer's configuration where it has them,
+    `environment` to the process."""
 
     name: str
     value: str
     reason: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, str]:
         return {"name": self.name, "value": self.value, "reason": self.reason}
@@ -34,12 +44,16 @@ class Choice:
 
 def choose(order: Order, model_config: dict[str, Any]) -> list[Choice]:
     """Every choice for this order on this machine. `model_config` is the model's config.json."""
+    checkpointing = _checkpointing(order, model_config)
     return [
         _bf16(order),
-        _checkpointing(order, model_config),
+        checkpointing,
         _compile(order),
+        flash_attention(),
+        *([_packed_rows(order)] if order.arguments.get("packing") else []),
         _liger(order),
-        *([_vllm(order)] if order.graders and order.makes == "language" else []),
+        *([_vllm(order, model_config)] if order.graders and order.makes == "language" else []),
+        *([] if gpu_ready() else [_returns_memory(checkpointing)]),
     ]
 
 
@@ -52,6 +66,27 @@ def arguments(choices: Sequence[Choice], config: Any) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in known}
 
 
+def settle(choices: Sequence[Choice]) -> None:
+    """What the choices say to this process. To be called before the trainer is made."""
+    for choice in choices:
+        os.environ.update(choice.environment)
+        if choice.name == "returns_memory" and choice.value == "on":
+            return_memory()
+
+
+def return_memory() -> None:
+    """Has glibc give freed blocks back at once, instead of keeping those below 32 MB for later, of which
+    pieces between longer-lived ones are lost. Does nothing where the C library is another."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(M_MMAP_THRESHOLD, RETURNED_FROM)
+
+
+def loading() -> dict[str, Any]:
+    """How models are read on this machine: arguments of `from_pretrained`."""
+    return {"attn_implementation": "flash_attention_2"} if flash_attention().value == "on" else {}
+
+
 def gpu_ready() -> bool:
     return torch.cuda.is_available()
 
@@ -61,87 +96,164 @@ def uses_bf16(order: Order) -> bool:
 
 
 def this_device() -> Device:
-    """The GPU this process trains on, or the processor."""
+    """The GPU this process trains on, or the processor with the machine's memory."""
     if not gpu_ready():
-        return Device()
+        return Device("cpu", psutil.virtual_memory().total)
     found = torch.cuda.get_device_properties(0)
-    return Device("cuda", found.total_memory, found.name, bf16=torch.cuda.is_bf16_supported())
+    return Device(
+        "cuda",
+        found.total_memory,
+        found.name,
+        bf16=torch.cuda.is_bf16_supported(),
+        triton=_installed("triton"),
+        flash=flash_attention().value == "on",
+    )
 
 
-def _choice(order: Order, name: str, on: bool, reason: str, given: dict[str, Any], wish: str = "") -> Choice:
-    """The person's own wish before ours."""
-    wished = order.parameters.get(wish or name, "auto")
+def needed(order: Order, model_config: dict[str, Any], device: Device, **settings: Any) -> Estimate:
+    """The memory of an order on a device, with some settings changed.
+
+    Raises StudioError where the config does not say the model's sizes."""
+    return estimate.for_run(
+        order.technique,
+        order.adapter or "full",
+        model_config,
+        order.parameters | settings,
+        device,
+        adapter_settings=order.adapter_parameters,
+    )
+
+
+# The choices
+
+
+def _choice(order: Order, name: str, on: bool, reason: str, **given: Any) -> Choice:
+    """The person's own wish before ours. `given` holds where it is on; what is true there is false where
+    off."""
+    wished = order.parameters.get(name, "auto")
     if wished in ("on", "off"):
         on, reason = wished == "on", AS_SET
-    return Choice(
-        name, "on" if on else "off", reason, {key: value if on else False for key, value in given.items()}
-    )
+    off = {key: False for key, value in given.items() if value is True}
+    return Choice(name, "on" if on else "off", reason, given if on else off)
 
 
 def _bf16(order: Order) -> Choice:
     if not gpu_ready():
-        return _choice(order, "bf16", False, NO_GPU, {"bf16": True})
+        return _choice(order, "bf16", False, NO_GPU, bf16=True)
     if torch.cuda.is_bf16_supported():
-        return _choice(order, "bf16", True, "The GPU calculates in it: less memory, faster.", {"bf16": True})
-    return _choice(order, "bf16", False, "The GPU does not calculate in it.", {"bf16": True})
+        return _choice(order, "bf16", True, "The GPU calculates in it: less memory, faster.", bf16=True)
+    return _choice(order, "bf16", False, "The GPU does not calculate in it.", bf16=True)
 
 
 def _checkpointing(order: Order, model_config: dict[str, Any]) -> Choice:
-    given = {"activation_checkpointing": True}
-    name = "activation_checkpointing"
-    if not gpu_ready():
-        return _choice(order, name, False, "Not needed on a processor, whose memory is large.", given)
-    device = this_device()
-    without = dict(order.parameters) | {name: "off"}
+    """Off where it fits: computing activations again costs a third of the arithmetic."""
+    name, device = "activation_checkpointing", this_device()
+    given = {name: True}
     try:
-        needed = estimate.for_run(
-            order.technique,
-            order.adapter,
-            model_config,
-            without,
-            device,
-            adapter_settings=order.adapter_parameters,
-        ).total
+        total = needed(order, model_config, device, **{name: "off"}).total
     except StudioError as unknown:
-        return _choice(order, name, True, f"The memory cannot be estimated: {unknown.message}", given)
-    gb, has = needed / 2**30, (device.memory or 0) / 2**30
-    if gb <= has:
-        return _choice(order, name, False, f"It fits without: {gb:.1f} of {has:.0f} GB.", given)
-    return _choice(order, name, True, f"Without it the run would need {gb:.1f} of {has:.0f} GB.", given)
+        reason = f"The memory cannot be estimated: {unknown.message}"
+        return _choice(order, name, device.is_gpu, reason, **given)
+    has = device.memory or 0
+    if total <= has:
+        spare = f"It fits without: {estimate.said(total)} of {estimate.said(has)}."
+        return _choice(order, name, False, spare, **given)
+    short = f"Without it the run would need {estimate.said(total)} of {estimate.said(has)}."
+    return _choice(order, name, True, short, **given)
 
 
 def _compile(order: Order) -> Choice:
-    given = {"torch_compile": True}
+    """Layer by layer: one layer is compiled for all, and the mask stays outside, so that attention without
+    padding needs none (compiled as a whole, transformers always makes one)."""
+    found = _compiled(order)
+    return dataclasses.replace(
+        found, environment={"ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION": str(found.value == "on")}
+    )
+
+
+def _compiled(order: Order) -> Choice:
+    name = "torch_compile"
     if not gpu_ready():
-        return _choice(order, "torch_compile", False, NO_GPU, given)
+        return _choice(order, name, False, NO_GPU, torch_compile=True)
     if order.graders:
-        return _choice(order, "torch_compile", False, "Answers are of changing length.", given)
+        return _choice(order, name, False, "Answers are of changing length.", torch_compile=True)
     steps = order.arguments.get("max_steps", -1)
     if 0 < steps < LONG_ENOUGH:
-        return _choice(order, "torch_compile", False, f"{steps} steps do not earn it back.", given)
+        return _choice(order, name, False, f"{steps} steps do not earn it back.", torch_compile=True)
     if order.arguments.get("packing"):
-        return _choice(order, "torch_compile", True, "Packed rows all have one length.", given)
-    return _choice(
-        order, "torch_compile", False, "Rows differ in length: each would be compiled anew.", given
+        return _choice(order, name, True, "Packed rows are all about one length.", torch_compile=True)
+    reason = "Rows differ in length: each would be compiled anew."
+    return _choice(order, name, False, reason, torch_compile=True)
+
+
+def flash_attention() -> Choice:
+    """Whether attention runs in the flash-attn library's kernels. PyTorch's own are as good for single rows
+    without padding; for packed or padded ones they read a mask."""
+    name = "flash_attention"
+    if not gpu_ready():
+        return Choice(name, "off", NO_GPU)
+    if not _installed("flash_attn"):
+        return Choice(name, "off", "flash-attn is not installed; PyTorch's own attention is used.")
+    if torch.cuda.get_device_capability(0) < FLASH_ATTENTION_FROM:
+        return Choice(name, "off", "This GPU is too old for flash-attn; PyTorch's own attention is used.")
+    return Choice(name, "on", "Packed and padded rows need no mask.")
+
+
+def _packed_rows(order: Order) -> Choice:
+    """Whether packed rows lie end to end without padding, or, where attention would have to compare each
+    with all others of the batch to mask them, go through one at a time: the same update."""
+    name = "padding_free"
+    if flash_attention().value == "on":
+        return Choice(name, "on", "Packed rows lie end to end, without padding between them.")
+    batch = order.arguments.get("per_device_train_batch_size", 1)
+    if not gpu_ready() or batch == 1 or order.arguments.get("packing_strategy") == "wrapped":
+        return Choice(name, "off", NO_GPU if not gpu_ready() else "Each packed row goes through alone.")
+    steps = batch * order.arguments.get("gradient_accumulation_steps", 1)
+    return Choice(
+        name,
+        "off",
+        f"Without flash-attn packed rows go through one at a time, {steps} an update: same result.",
+        {"per_device_train_batch_size": 1, "gradient_accumulation_steps": steps},
     )
 
 
 def _liger(order: Order) -> Choice:
-    given = {"use_liger_kernel": True}
     if not gpu_ready():
-        return _choice(order, "liger", False, NO_GPU, given)
-    if not _installed("liger_kernel"):
-        return _choice(order, "liger", False, "liger-kernel is not installed.", given)
-    return _choice(order, "liger", True, "Fused layers: less memory, faster.", given)
+        return _choice(order, "liger", False, NO_GPU, use_liger_kernel=True)
+    missing = [name for name in ("triton", "liger_kernel") if not _installed(name)]
+    if missing:
+        reason = f"{missing[0].replace('_', '-')} is not installed."
+        return _choice(order, "liger", False, reason, use_liger_kernel=True)
+    return _choice(order, "liger", True, "Fused layers: less memory, faster.", use_liger_kernel=True)
 
 
-def _vllm(order: Order) -> Choice:
-    given = {"use_vllm": True}
+def _vllm(order: Order, model_config: dict[str, Any]) -> Choice:
+    """In the trainer's own process ("colocate"), where its share of the memory is free."""
+    given = {"use_vllm": True, "vllm_mode": "colocate", "vllm_gpu_memory_utilization": VLLM_SHARE}
     if not gpu_ready():
-        return _choice(order, "vllm", False, NO_GPU, given)
+        return _choice(order, "vllm", False, NO_GPU, **given)
     if not _installed("vllm"):
-        return _choice(order, "vllm", False, "vLLM is not installed.", given)
-    return _choice(order, "vllm", True, "Answers come several times faster.", given)
+        return _choice(order, "vllm", False, "vLLM is not installed.", **given)
+    device = this_device()
+    try:
+        total = needed(order, model_config, device).total
+    except StudioError as unknown:
+        return _choice(order, "vllm", False, f"The memory cannot be estimated: {unknown.message}", **given)
+    free = (device.memory or 0) - total
+    share = VLLM_SHARE * (device.memory or 0)
+    if free < share:
+        reason = (
+            f"It would need {estimate.said(share)} beside the training, which leaves {estimate.said(free)}."
+        )
+        return _choice(order, "vllm", False, reason, **given)
+    return _choice(order, "vllm", True, "Answers come several times faster.", **given)
+
+
+def _returns_memory(checkpointing: Choice) -> Choice:
+    name = "returns_memory"
+    if checkpointing.value == "on":
+        return Choice(name, "on", "Memory is short: what is freed goes back to the system at once.")
+    return Choice(name, "off", "Keeping freed memory for the next step is faster.")
 
 
 def _installed(name: str) -> bool:

@@ -28,7 +28,7 @@ def resolve(name: str) -> Any:
 def arguments(order: Order, choices: Sequence[Choice]) -> Any:
     """The trainer's configuration object: the order's arguments, and what only this machine knows."""
     config = resolve(order.config)
-    return config(**(_of_this_machine(order) | hardware.arguments(choices, config) | order.arguments))
+    return config(**(_of_this_machine(order) | order.arguments | hardware.arguments(choices, config)))
 
 
 def _of_this_machine(order: Order) -> dict[str, Any]:

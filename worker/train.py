@@ -55,6 +55,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
 
     spool.say("activity", text="Preparing the rows")
     chosen = hardware.choose(order, base.config.to_dict())
+    hardware.settle(chosen)
     choices = [each.as_json() for each in chosen]
     if reason := masks.why_by_turns(order, rows, tokenizer):
         rows, held_out = data.by_turns(rows), held_out and data.by_turns(held_out)
@@ -106,6 +107,7 @@ def _load(order: Order) -> tuple[Any, Any]:
         "kind": order.makes,
         "trust_remote_code": order.trust_remote_code,
         "bf16": hardware.uses_bf16(order),
+        **hardware.loading(),
     }
     start = order.models[0]
     special = ingredients.loading(order)

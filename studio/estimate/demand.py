@@ -101,7 +101,7 @@ def _setup(request: Request, notes: list[str]) -> Setup:
         scored=_scored(request, forward),
         triton=request.device.is_gpu and request.device.triton,
         checkpointing=frozen or settings.get("activation_checkpointing") == "on",
-        accumulates=settings.get("gradient_accumulation_steps", 1) > 1,
+        accumulates=settings.get("gradient_accumulation_steps", 1) > 1 or _one_at_a_time(request),
         copies=_copies(request, forward, weights, each, trained, notes),
         generation=_generation(request, notes),
     )
@@ -135,18 +135,34 @@ def _pass(request: Request, model: Architecture, half: bool, notes: list[str]) -
     if reads == "passages" and settings.get("cached_rows"):  # GradCache: some rows at a time
         rows = min(rows, int(settings["cached_rows"]))
     length = _length(request)
-    if settings.get("packing") or settings.get("packing_strategy"):
-        # Packed rows are one long sequence whose mask keeps them apart.
-        strategy = settings.get("packing_strategy", "bfd")
-        return Pass(model, rows, length, precision, lora, masked=strategy != "wrapped" and rows > 1)
-    return Pass(model, rows, length, precision, lora, masked=rows > 1)
+    masked = rows > 1 and not request.device.flash
+    if _packs(settings):
+        if settings.get("packing_strategy") == "wrapped":
+            return Pass(model, rows, length, precision, lora, masked=False)
+        if request.device.flash:  # end to end in one sequence
+            return Pass(model, 1, rows * length, precision, lora, masked=False)
+        if _one_at_a_time(request):  # see `worker.hardware`
+            return Pass(model, 1, length, precision, lora, masked=True)
+        return Pass(model, 1, rows * length, precision, lora, masked=True)
+    return Pass(model, rows, length, precision, lora, masked=masked)
+
+
+def _one_at_a_time(request: Request) -> bool:
+    """Packed rows where attention would need a mask of all tokens of a batch against all."""
+    wrapped = request.settings.get("packing_strategy") == "wrapped"
+    alone = request.device.is_gpu and not request.device.flash and _packs(request.settings)
+    return alone and not wrapped and int(request.settings.get("per_device_train_batch_size", 8)) > 1
+
+
+def _packs(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("packing") or settings.get("packing_strategy"))
 
 
 def _length(request: Request) -> int:
     """Tokens of the longest row: what the settings allow, or less where the data is known to be shorter."""
     allowed = int(request.settings.get("max_length", 1024))
-    packed = request.settings.get("packing") or request.settings.get("packing_strategy")
-    return min(allowed, request.longest) if request.longest and not packed else allowed
+    known = request.longest and not _packs(request.settings)
+    return min(allowed, request.longest) if known else allowed
 
 
 def _sequences(request: Request) -> int:

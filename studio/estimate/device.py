@@ -20,14 +20,16 @@ CPU_KEEPS = {"full": (1.2, 0.2), "adapter": (3.4, 0.43)}  # layers: at least, an
 
 @dataclass(frozen=True)
 class Device:
-    """Where a training runs. `memory` in bytes, None where unknown; `libraries` replaces the usual size of a
-    process after its imports; `returns` says that freed memory goes back at once (`worker.hardware`)."""
+    """Where a training runs. `memory` in bytes, None where unknown; `flash` says that attention needs no mask
+    for packed or padded rows; `libraries` replaces the usual size of a process after its imports; `returns`
+    says that freed memory goes back at once (`worker.hardware`)."""
 
     kind: Literal["cuda", "cpu"] = "cpu"
     memory: int | None = None
     name: str = ""
     bf16: bool = True
     triton: bool = True
+    flash: bool = False
     libraries: int | None = None
     returns: bool = False
 

@@ -1,11 +1,14 @@
 """What a machine can do is chosen with a reason, and a person's own wish comes first."""
 
+import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
-from trl import DPOConfig, GRPOConfig, SFTConfig
+from trl import DPOConfig, GRPOConfig, KTOConfig, RewardConfig, RLOOConfig, SFTConfig
 
 from worker import hardware
 from worker.order import GraderOrder, Order
@@ -19,6 +22,7 @@ CONFIG = {
     "intermediate_size": 14336,
     "vocab_size": 128256,
 }
+SMALL = CONFIG | {"hidden_size": 128, "num_hidden_layers": 2, "intermediate_size": 256, "vocab_size": 1000}
 
 
 def order(technique: str = "sft", **changes: Any) -> Order:
@@ -36,6 +40,10 @@ def order(technique: str = "sft", **changes: Any) -> Order:
     return Order(**given | changes)
 
 
+def graded(**changes: Any) -> Order:
+    return order("grpo", graders=[GraderOrder(name="e", grader="exact_match")], **changes)
+
+
 class Gpu:
     """What torch says of a GPU, for machines that have none; no training runs on it."""
 
@@ -45,10 +53,17 @@ class Gpu:
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def install(gb: float) -> None:
+    """Installs a GPU of so many GB, and libraries beside it."""
+    found = importlib.util.find_spec
+
+    def install(gb: float, *libraries: str) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: Gpu(gb))
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name: True if name in libraries else found(name)
+        )
 
     return install
 
@@ -57,14 +72,19 @@ def values(choices: list[hardware.Choice]) -> dict[str, str]:
     return {choice.name: choice.value for choice in choices}
 
 
+def reasons(choices: list[hardware.Choice]) -> dict[str, str]:
+    return {choice.name: choice.reason for choice in choices}
+
+
 def test_without_a_gpu_nothing_is_switched_on_and_the_reason_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    chosen = hardware.choose(order(), CONFIG)
+    chosen = hardware.choose(order(arguments={"packing": True}), SMALL)
     assert set(values(chosen).values()) == {"off"}
     assert all(choice.reason.endswith(".") for choice in chosen)
     assert hardware.arguments(chosen, SFTConfig)["bf16"] is False
+    assert hardware.loading() == {}
 
 
 def test_a_persons_wish_comes_first() -> None:
@@ -83,29 +103,96 @@ def test_activations_are_checkpointed_only_where_the_run_would_not_fit(gpu: Any)
     assert values(small)["activation_checkpointing"] == "off"
     assert values(small)["bf16"] == "on"
     assert values(large)["activation_checkpointing"] == "on"
+    assert "80.0 GB" in reasons(large)["activation_checkpointing"]
     gpu(2000)
     assert values(hardware.choose(order(parameters=long_rows), CONFIG))["activation_checkpointing"] == "off"
 
 
-def test_compiling_needs_steps_that_earn_it_back_and_rows_of_one_length(gpu: Any) -> None:
+def test_a_model_whose_sizes_are_unknown_is_checkpointed_on_a_gpu(gpu: Any) -> None:
     gpu(80)
+    chosen = hardware.choose(order(), {"model_type": "mystery"})
+    assert values(chosen)["activation_checkpointing"] == "on"
+    assert "cannot be estimated" in reasons(chosen)["activation_checkpointing"]
+
+
+def test_on_a_processor_short_memory_is_given_back_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    chosen = hardware.choose(order(), CONFIG | {"num_hidden_layers": 1000})
+    assert values(chosen)["activation_checkpointing"] == "on"
+    assert values(chosen)["returns_memory"] == "on"
+    assert values(hardware.choose(order(), SMALL))["returns_memory"] == "off"
+
+
+def test_freed_memory_goes_back_to_the_system() -> None:
+    """Blocks of 16 MB between small ones that stay: glibc would keep them."""
+    hardware.return_memory()
+    process, kept = psutil.Process(), []
+    blocks = []
+    for _ in range(20):
+        blocks.append(torch.ones(4 * 2**20))
+        kept.append(torch.ones(1000))
+    full = process.memory_info().rss
+    blocks.clear()
+    assert full - process.memory_info().rss > 19 * 16 * 2**20
+
+
+def test_compiling_needs_steps_that_earn_it_back_and_rows_of_one_length(
+    gpu: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu(80)
+    monkeypatch.setenv("ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION", "False")
     packed = {"packing": True, "max_steps": 1000}
-    assert values(hardware.choose(order(arguments=packed), CONFIG))["torch_compile"] == "on"
-    assert (
-        values(hardware.choose(order(arguments=packed | {"max_steps": 50}), CONFIG))["torch_compile"] == "off"
-    )
+    chosen = hardware.choose(order(arguments=packed), CONFIG)
+    assert values(chosen)["torch_compile"] == "on"
+    hardware.settle(chosen)
+    assert os.environ["ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION"] == "True"
+    short = hardware.choose(order(arguments=packed | {"max_steps": 50}), CONFIG)
+    assert values(short)["torch_compile"] == "off"
     assert values(hardware.choose(order(arguments={"max_steps": 1000}), CONFIG))["torch_compile"] == "off"
+    assert values(hardware.choose(graded(), CONFIG))["torch_compile"] == "off"
+
+
+def test_packed_rows_go_one_at_a_time_where_attention_would_need_a_mask(gpu: Any) -> None:
+    given = order(
+        arguments={"packing": True, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 2}
+    )
+    gpu(80)
+    alone = hardware.arguments(hardware.choose(given, CONFIG), SFTConfig)
+    assert (alone["per_device_train_batch_size"], alone["gradient_accumulation_steps"]) == (1, 16)
+    gpu(80, "flash_attn")
+    together = hardware.choose(given, CONFIG)
+    assert values(together)["padding_free"] == values(together)["flash_attention"] == "on"
+    assert "per_device_train_batch_size" not in hardware.arguments(together, SFTConfig)
+    assert hardware.loading() == {"attn_implementation": "flash_attention_2"}
+
+
+def test_rows_that_are_not_packed_are_left_as_they_are(gpu: Any) -> None:
+    gpu(80)
+    assert "padding_free" not in values(hardware.choose(order(), CONFIG))
+
+
+def test_liger_kernels_need_the_library_and_triton(gpu: Any) -> None:
+    gpu(80, "triton")
+    assert values(hardware.choose(order(), CONFIG))["liger"] == "off"
+    gpu(80, "triton", "liger_kernel")
+    assert hardware.arguments(hardware.choose(order(), CONFIG), SFTConfig)["use_liger_kernel"] is True
 
 
 def test_vllm_is_asked_about_only_where_answers_are_generated() -> None:
-    graded = order("grpo", graders=[GraderOrder(name="e", grader="exact_match")])
-    assert "vllm" in values(hardware.choose(graded, CONFIG))
+    assert "vllm" in values(hardware.choose(graded(), CONFIG))
     assert "vllm" not in values(hardware.choose(order(), CONFIG))
 
 
-@pytest.mark.parametrize("config", [SFTConfig, DPOConfig, GRPOConfig])
+def test_vllm_is_used_where_its_share_of_the_memory_is_free(gpu: Any) -> None:
+    gpu(80, "vllm")
+    chosen = hardware.choose(graded(), SMALL)
+    assert hardware.arguments(chosen, GRPOConfig)["vllm_mode"] == "colocate"
+    gpu(24, "vllm")
+    assert values(hardware.choose(graded(), CONFIG))["vllm"] == "off"
+
+
+@pytest.mark.parametrize("config", [SFTConfig, DPOConfig, KTOConfig, RewardConfig, GRPOConfig, RLOOConfig])
 def test_a_trainer_gets_only_arguments_it_has(config: Any, tmp_path: Path) -> None:
-    graded = order("grpo", graders=[GraderOrder(name="e", grader="exact_match")])
-    given = hardware.arguments(hardware.choose(graded, CONFIG), config)
+    given = hardware.arguments(hardware.choose(graded(), SMALL), config)
     config(output_dir=str(tmp_path), use_cpu=True, **given)
-    assert ("use_vllm" in given) is (config is GRPOConfig)
+    assert ("use_vllm" in given) is (config in (GRPOConfig, RLOOConfig))
