@@ -1,6 +1,6 @@
 """What this machine can do for a training, chosen by us unless the person said so, each with its reason:
 bfloat16, activation checkpointing, compiling, FlashAttention, packed rows, Liger kernels, vLLM, and on a CPU
-whether freed memory is kept. Where nothing can be gained, nothing is touched. Packing is left to the person."""
+whether freed memory is kept. Where nothing can be gained, nothing is touched. Packing is not chosen here."""
 
 import ctypes
 import dataclasses
