@@ -23,8 +23,11 @@ a program can check, GRPO or DAPO are simpler and usually as good.
 2403.17031), which reproduced OpenAI's results, and of “The 37 Implementation Details of PPO”: clip 0.2
 for policy and value, four passes, γ 1, λ 0.95, value weight 0.1, KL 0.05, whitened advantages, Adam's ε
 1e-5, a rate annealed to zero, a value head that starts at zero, no dropout. Each has a test with numbers
-worked out by hand. Rates for very small models were measured on the medication directions from the
-starter model: MEASURED_PPO.
+worked out by hand. Values for very small models were measured on the medication directions with exact
+match as the grader: from the starter model after 22 steps of supervised fine-tuning, 80 steps brought 56 %
+right when sampled to 68 %, and 70 % when greedy to 74 % (one seed; 65 and 69 % sampled with two others
+after 64 steps). The value model then foresees about two thirds, but only at ten times the policy's rate;
+at the same rate next to nothing.
 
 **Steps.** A step is one update. A rollout of batch size × accumulation × minibatches answers lasts
 minibatches × passes steps, so reward, length and KL have a point every so many steps.
@@ -308,6 +311,8 @@ def suggest(adapter: str, size: int | None) -> dict[str, Any]:
         return {"learning_rate": 3e-6 if full else 3e-5}
     return {
         "learning_rate": 3e-4 if full else 1e-3,
+        "value_learning_rate": 3e-3 if full else 5e-3,
+        "warmup_ratio": 0.08,
         "per_device_train_batch_size": 64,
         "gradient_accumulation_steps": 1,
         "max_completion_length": 64,
