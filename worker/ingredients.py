@@ -63,7 +63,7 @@ def extras(order: Order, tokenizer: Any) -> dict[str, Any]:
         found["environment_factory"] = made
     how: dict[str, Any] = {"trust_remote_code": order.trust_remote_code, "bf16": hardware.uses_bf16(order)}
     for name, wanted in order.input_models.items():
-        found[name] = models.load(wanted, **how)[0].eval()
+        found[name] = models.load(wanted, kind=wanted.kind, **how)[0].eval()
     for name, data_order in order.input_data.items():
         reads = order.reads if (order.reads, data_order.shape) in CONVERTERS else "answers"
         found[name] = data.load(data_order, reads)

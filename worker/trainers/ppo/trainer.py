@@ -125,7 +125,7 @@ class PPOTrainer(GRPOTrainer):
                 critics.silence_dropout(model)
         if self.args.activation_checkpointing:
             critic.checkpoint_activations(self.args.activation_checkpointing_kwargs)
-        self.critic = self.accelerator.prepare_model(critic)
+        self.critic = self.accelerator.prepare_model(critic.train())  # in training alone it recomputes
         self.beta = self.args.kl_coef  # above 0, GRPO asks the reference for its log probabilities
         if reference is not None:
             reference.requires_grad_(False).eval()
