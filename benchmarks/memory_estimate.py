@@ -7,9 +7,9 @@ optimiser, checkpointing, adapter. They are of other programs (torchtune, peft, 
 told how these make their loss; everything else is the formula of `studio.estimate`. The context of CUDA is
 left out, as in what they publish. What was left out, and why, is printed below the table.
 
-**Measured.** Short real trainings of random models by this studio's trainer, each in a fresh process, on a CPU
-by resident size. The libraries' share is measured in the same process, after its imports. `--trace` traces
-each of them, too (`worker.trace_memory`). Where there is a GPU, its memory is measured instead.
+**Measured.** Short real trainings of random models by this studio's trainer, each in a fresh process, on a
+CPU by resident size. The libraries' share is measured in the same process, after its imports. `--trace`
+traces each of them, too (`worker.trace_memory`). Where there is a GPU, its memory is measured instead.
 
 Goal: median within 10 %, never under by more than 5 %.
 """
@@ -272,7 +272,7 @@ class Training:
 
     @property
     def config(self) -> dict[str, Any]:
-        heads = self.hidden // 64
+        heads = self.hidden // 32
         return {
             "architectures": ["Qwen3ForCausalLM"],
             "model_type": "qwen3",
@@ -280,8 +280,8 @@ class Training:
             "intermediate_size": 3 * self.hidden,
             "num_hidden_layers": self.layers,
             "num_attention_heads": heads,
-            "num_key_value_heads": max(1, heads // 2),
-            "head_dim": 64,
+            "num_key_value_heads": heads // 2,
+            "head_dim": 32,
             "vocab_size": self.vocabulary,
             "tie_word_embeddings": True,
             "max_position_embeddings": 4096,
