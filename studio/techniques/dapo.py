@@ -18,7 +18,7 @@ at the reward of all answers instead. "Epochs" counts batches; prompts are gone 
 **Why these defaults.** Clips, loss, zone (a fifth of the longest answer) and no KL are the paper's; its
 punishment of 1 goes with rewards of −1 and 1, so ours is 0.5 for rewards of 0 and 1. The paper makes 16
 updates per generation; 4 are enough for the clips to matter. Ten further rounds at most, as in the authors'
-code. The values for very small models were measured: MEASURED_DAPO.
+code. The values for very small models come from single trials on the starter model.
 
 **Reads.** Prompts, with a reference answer where a grader wants one; or conversations and completions, whose
 last answer is the reference. **Paper.** Yu et al. 2025, arXiv 2503.14476.

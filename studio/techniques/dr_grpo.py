@@ -13,7 +13,7 @@ from 0 to 1. The constant in the loss makes gradients small where answers are fa
 length allowed, so set that length with care.
 
 **Why these defaults.** The loss and the advantage are the paper's, and it has no KL penalty. The values for
-very small models were measured: MEASURED_DR_GRPO.
+very small models come from single trials on the starter model.
 
 **Reads.** Prompts, with a reference answer where a grader wants one; or conversations and completions, whose
 last answer is the reference. **Paper.** Understanding R1-Zero-Like Training, Liu et al. 2025, arXiv

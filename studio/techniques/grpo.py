@@ -15,7 +15,7 @@ times one of supervised fine-tuning.
 
 **Why these defaults.** Loss, advantage and clip 0.2 are the paper's; the KL penalty is off, as in most work
 on verifiable rewards since: it costs a second model and holds back what is wanted. Raise it for rewards that
-can be gamed. The values for very small models were measured: MEASURED_GRPO.
+can be gamed. The values for very small models come from single trials on the starter model.
 
 **With tools.** Choose an environment and the model may call its tools while it answers: a calculator, a
 search in documents that stand in the row, or Python in the sandbox. It reads what comes back and goes on, for

@@ -16,8 +16,9 @@ coarse.
 
 **Why these defaults.** Clips of 0.0003 and 0.0004 and four updates per generation are the paper's, for models
 of billions of parameters. It clips far more than GRPO (15 % of tokens against 0.1 %, section 5.1), by design.
-A small model moves further per update and wants wider clips, else it stands still; measured:
-MEASURED_GSPO. Experts are kept in balance by the model's own weight for that, unless you set another.
+A small model moves further per update and wants wider clips, else it stands still
+(single trials on the starter model). Experts are kept in balance by the model's own weight for that, unless
+you set another.
 
 **Reads.** Prompts, with a reference answer where a grader wants one; or conversations and completions, whose
 last answer is the reference. **Paper.** Zheng et al. 2025, arXiv 2507.18071.

@@ -13,7 +13,7 @@ from prompts whose answers all get the same reward.
 
 **Why these defaults.** The leave-one-out mean, whole answers, and a KL penalty inside the reward are the
 paper's; the KL weight 0.05 is TRL's. With verifiable rewards it may be 0. The values for very small models
-were measured: MEASURED_RLOO.
+come from single trials on the starter model.
 
 **Reads.** Prompts, with a reference answer where a grader wants one; or conversations and completions, whose
 last answer is the reference. **Paper.** Back to Basics, Ahmadian et al. 2024, arXiv 2402.14740.

@@ -74,7 +74,7 @@ def suggest(adapter: str, size: int | None) -> dict[str, Any]:
         full=8e-7,
         part=5e-6,
         of_full={"learning_rate": 3e-5},
-        of_part={"learning_rate": 3e-4},
+        of_part={"learning_rate": 2e-4},
         per_device_train_batch_size=16,
         max_length=256,
         eval_steps=10,

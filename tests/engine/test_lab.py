@@ -14,7 +14,10 @@ def test_a_lab_answers_scores_and_says_whether_there_is_a_signal(
     config = {
         "model": "Tunesmith starter",
         "dataset": version,
-        "graders": [{"grader": "exact_match"}, {"grader": "contains", "name": "has a dose", "weight": 0.1, "parameters": {"phrases": ["dose"]}}],
+        "graders": [
+            {"grader": "exact_match"},
+            {"grader": "contains", "name": "has a dose", "weight": 0.1, "parameters": {"phrases": ["dose"]}},
+        ],
         "prompts": 6,
         "samples": 4,
         "max_tokens": 64,
