@@ -76,9 +76,9 @@ class Pass:
 
     def last_norm(self) -> float:
         """Bytes kept by the norm before the head, and by the head of its input."""
-        return self.tokens * (
-            self._norm(self.model.hidden) + self.model.hidden * (self.width + self.residual)
-        )
+        hidden = self.model.hidden
+        kept = self._norm(hidden, self.residual) + hidden * (self.width + self.residual)
+        return self.tokens * kept
 
     def _masks(self) -> float:
         """The mask of which token sees which, as numbers, once a layer."""
@@ -86,16 +86,15 @@ class Pass:
 
     def _norms(self) -> float:
         model = self.model
-        heads = self._norm(model.queries + model.keys) if model.normed_heads else 0
-        return model.norms * self._norm(model.hidden) + heads
+        heads = self._norm(model.queries + model.keys, self.width) if model.normed_heads else 0
+        return model.norms * self._norm(model.hidden, self.residual) + heads
 
-    def _norm(self, size: int) -> float:
-        """RMSNorm of `size` numbers: its input in float32, and the normed numbers where its scale is trained.
-        Compiled, both are computed again from the input as it came."""
+    def _norm(self, size: int, width: int) -> float:
+        """RMSNorm of `size` numbers of `width` bytes: its input in float32, and the normed numbers where its
+        scale is trained. Compiled, both are computed again from the input as it came."""
         if self.compiled:
-            return size * self.residual
-        normed = 0 if self.lora else self.residual
-        return size * (4 + normed)
+            return size * width
+        return size * (4 + (0 if self.lora else width))
 
     def _inputs(self) -> float:
         """What q, k, v and gate, up keep of what they read: once where they share it, else a copy each."""

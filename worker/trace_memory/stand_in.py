@@ -74,6 +74,8 @@ class StandIn:
             for module in (chunked_logprob, chunked_divergence):
                 tiled = [name for name in vars(module) if name.endswith("_tile") or name in TILED]
                 yield from ((module, name, _nothing) for name in tiled)
+            if scored := self.wanted.setup.scored:  # kernels work on these tokens only
+                yield chunked_logprob, "TOKEN_CHUNK_SIZE", min(scored, chunked_logprob.TOKEN_CHUNK_SIZE)
         else:  # memory that is never written costs nothing on a CPU
             words = self.config.get_text_config().vocab_size
             for module, name in WIDTHS:
