@@ -5,8 +5,7 @@ whether freed memory is kept. Where nothing can be gained, nothing is touched. P
 import ctypes
 import dataclasses
 import importlib.util
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,14 +28,12 @@ M_MMAP_THRESHOLD = -3  # of glibc's mallopt
 
 @dataclass(frozen=True)
 class Choice:
-    """`value` is "on" or "off"; `arguments` go to the trainer's configuration where it has them,
-    `environment` to the process."""
+    """`value` is "on" or "off"; `arguments` go to the trainer's configuration where it has them."""
 
     name: str
     value: str
     reason: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, str]:
         return {"name": self.name, "value": self.value, "reason": self.reason}
@@ -66,12 +63,37 @@ def arguments(choices: Sequence[Choice], config: Any) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in known}
 
 
-def settle(choices: Sequence[Choice]) -> None:
-    """What the choices say to this process. To be called before the trainer is made."""
-    for choice in choices:
-        os.environ.update(choice.environment)
-        if choice.name == "returns_memory" and choice.value == "on":
-            return_memory()
+def settle(choices: Sequence[Choice], model: Any) -> None:
+    """What the choices say to the process and to the model, before the trainer is made."""
+    on = {choice.name for choice in choices if choice.value == "on"}
+    if "returns_memory" in on:
+        return_memory()
+    if "torch_compile" in on:
+        compile_layers(model)
+
+
+def compile_layers(model: Any, backend: str = "inductor") -> None:
+    """Compiles each layer where it stands, for training only.
+
+    One layer is compiled for all, in a fraction of a whole model's time. The mask stays outside, so that rows
+    without padding need none, where transformers always makes one inside of torch.compile. And modules stay
+    what they are, which accelerate's wrappers do not: names of weights, and whether the model is training."""
+    count = model.config.get_text_config().num_hidden_layers
+    stacks = [
+        each for each in model.modules() if isinstance(each, torch.nn.ModuleList) and len(each) == count
+    ]
+    for layer in (layer for stack in stacks for layer in stack):
+        layer.forward = _for_training(layer, layer.forward, torch.compile(layer.forward, backend=backend))
+
+
+def _for_training(layer: Any, usual: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """Answers grow by a token a time, and evaluations are few: neither is worth compiling for."""
+
+    def forward(*given: Any, **named: Any) -> Any:
+        chosen = compiled if layer.training and torch.is_grad_enabled() else usual
+        return chosen(*given, **named)
+
+    return forward
 
 
 def return_memory() -> None:
@@ -163,27 +185,17 @@ def _checkpointing(order: Order, model_config: dict[str, Any]) -> Choice:
 
 
 def _compile(order: Order) -> Choice:
-    """Layer by layer: one layer is compiled for all, and the mask stays outside, so that attention without
-    padding needs none (compiled as a whole, transformers always makes one)."""
-    found = _compiled(order)
-    return dataclasses.replace(
-        found, environment={"ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION": str(found.value == "on")}
-    )
-
-
-def _compiled(order: Order) -> Choice:
     name = "torch_compile"
     if not gpu_ready():
-        return _choice(order, name, False, NO_GPU, torch_compile=True)
+        return _choice(order, name, False, NO_GPU)
     if order.graders:
-        return _choice(order, name, False, "Answers are of changing length.", torch_compile=True)
+        return _choice(order, name, False, "Answers are of changing length.")
     steps = order.arguments.get("max_steps", -1)
     if 0 < steps < LONG_ENOUGH:
-        return _choice(order, name, False, f"{steps} steps do not earn it back.", torch_compile=True)
+        return _choice(order, name, False, f"{steps} steps do not earn it back.")
     if order.arguments.get("packing"):
-        return _choice(order, name, True, "Packed rows are all about one length.", torch_compile=True)
-    reason = "Rows differ in length: each would be compiled anew."
-    return _choice(order, name, False, reason, torch_compile=True)
+        return _choice(order, name, True, "Packed rows are all about one length.")
+    return _choice(order, name, False, "Rows differ in length: each would be compiled anew.")
 
 
 def flash_attention() -> Choice:

@@ -55,7 +55,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
 
     spool.say("activity", text="Preparing the rows")
     chosen = hardware.choose(order, base.config.to_dict())
-    hardware.settle(chosen)
+    hardware.settle(chosen, base)
     choices = [each.as_json() for each in chosen]
     if reason := masks.why_by_turns(order, rows, tokenizer):
         rows, held_out = data.by_turns(rows), held_out and data.by_turns(held_out)

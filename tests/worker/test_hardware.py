@@ -1,13 +1,13 @@
 """What a machine can do is chosen with a reason, and a person's own wish comes first."""
 
 import importlib.util
-import os
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, LlamaConfig
 from trl import DPOConfig, GRPOConfig, KTOConfig, RewardConfig, RLOOConfig, SFTConfig
 
 from worker import hardware
@@ -136,20 +136,43 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     assert full - process.memory_info().rss > 19 * 16 * 2**20
 
 
-def test_compiling_needs_steps_that_earn_it_back_and_rows_of_one_length(
-    gpu: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiling_needs_steps_that_earn_it_back_and_rows_of_one_length(gpu: Any) -> None:
     gpu(80)
-    monkeypatch.setenv("ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION", "False")
     packed = {"packing": True, "max_steps": 1000}
-    chosen = hardware.choose(order(arguments=packed), CONFIG)
-    assert values(chosen)["torch_compile"] == "on"
-    hardware.settle(chosen)
-    assert os.environ["ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION"] == "True"
+    assert values(hardware.choose(order(arguments=packed), CONFIG))["torch_compile"] == "on"
     short = hardware.choose(order(arguments=packed | {"max_steps": 50}), CONFIG)
     assert values(short)["torch_compile"] == "off"
     assert values(hardware.choose(order(arguments={"max_steps": 1000}), CONFIG))["torch_compile"] == "off"
     assert values(hardware.choose(graded(), CONFIG))["torch_compile"] == "off"
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # asked for by torch.compile
+def test_compiled_layers_train_to_the_same_gradients_and_leave_the_model_as_it_is() -> None:
+    """Compiled by a backend that only records, since kernels are the GPU's matter."""
+    recorded: list[int] = []
+
+    def backend(graph: Any, _: Any) -> Any:
+        recorded.append(len(graph.graph.nodes))
+        return graph.forward
+
+    def model() -> Any:
+        torch.manual_seed(0)
+        config = LlamaConfig(**{key: value for key, value in SMALL.items() if key != "model_type"})
+        return AutoModelForCausalLM.from_config(config)
+
+    ids = torch.randint(0, 1000, (2, 16))
+    usual, compiled = model().train(), model().train()
+    hardware.compile_layers(compiled, backend=backend)
+    for each in (usual, compiled):
+        each(input_ids=ids, labels=ids, use_cache=False).loss.backward()
+    assert len(recorded) == 1  # one layer for all
+    for (name, weight), (same, other) in zip(
+        usual.named_parameters(), compiled.named_parameters(), strict=True
+    ):
+        assert name == same
+        torch.testing.assert_close(weight.grad, other.grad)
+    compiled.eval().generate(ids, max_new_tokens=3, do_sample=False, pad_token_id=0)
+    assert len(recorded) == 1  # answering compiles nothing
 
 
 def test_packed_rows_go_one_at_a_time_where_attention_would_need_a_mask(gpu: Any) -> None:
