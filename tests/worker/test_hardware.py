@@ -146,7 +146,7 @@ def test_compiling_needs_steps_that_earn_it_back_and_rows_of_one_length(gpu: Any
     assert values(hardware.choose(graded(), CONFIG))["torch_compile"] == "off"
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # asked for by torch.compile
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # asked for by dynamo
 def test_compiled_layers_train_to_the_same_gradients_and_leave_the_model_as_it_is() -> None:
     """Compiled by a backend that only records, since kernels are the GPU's matter."""
     recorded: list[int] = []
