@@ -11,7 +11,8 @@ from pydantic import BeforeValidator
 from studio.parameters import Parameters, setting
 
 MOST_STARTS = 200  # places where a JSON value may begin that are tried in one answer
-FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
+# Code within a line is passed over. The end is lacking when the answer ran into its length limit.
+FENCE = re.compile(r"```[^`\n]+```|```[ \t]*([^\s`]*)[^`\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 # Scripts written without spaces have one word a character.
 UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
 WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
@@ -37,6 +38,13 @@ def final_part(answer: str, mark: str) -> str:
     if found:
         return rest
     return answer.partition("<" + mark[2:])[0] if mark.startswith("</") else answer
+
+
+def blocks(text: str, *languages: str) -> list[str]:
+    """What stands in the fenced blocks of one of these languages, or of none that is named."""
+    wanted = {"", *languages}
+    found = [match for match in FENCE.finditer(text) if match[2] is not None]
+    return [match[2] for match in found if match[1].lower() in wanted]
 
 
 # ---- JSON ---------------------------------------------------------------------------------------------
@@ -65,7 +73,7 @@ class NotJson(ValueError):
 def read_json(text: str, anywhere: bool = False) -> Any:
     """The JSON value `text` is; with `anywhere`, else the one in its last fenced block, else the longest
     object or array in it. Raises NotJson. Infinity and NaN are no JSON."""
-    for part in [text, *(FENCE.findall(text)[-1:] if anywhere else [])]:
+    for part in [text, *(blocks(text, "json")[-1:] if anywhere else [])]:
         try:
             return orjson.loads(part)
         except orjson.JSONDecodeError:

@@ -20,12 +20,10 @@ from typing import Any
 from studio import sandbox
 from studio.graders.base import Case, Grader, Score, Scorer
 from studio.graders.failures import Failures
-from studio.graders.reading import FinalPart, final_part
+from studio.graders.reading import FinalPart, blocks, final_part
 from studio.parameters import setting
 from studio.sandbox import Guest, Outcome
 
-# The end is lacking when the answer ran into its length limit.
-BLOCK = re.compile(r"```(?:python3?|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 CALLS_CHECK = re.compile(r"^check\(", re.MULTILINE)
 DEFINES_CHECK = re.compile(r"^def check\(", re.MULTILINE)
 ENOUGH = 100  # rows without tests until that is said
@@ -154,8 +152,8 @@ def tests_of(row: dict[str, Any], column: str) -> list[str] | str:
 
 def program_of(answer: str) -> str:
     """The last fenced block of Python, or all of the answer where there is none."""
-    blocks = BLOCK.findall(answer)
-    return str(blocks[-1]) if blocks else answer
+    found = blocks(answer, "python", "python3", "py")
+    return found[-1] if found else answer
 
 
 def prepare(parameters: UnitTests) -> Scorer:
