@@ -73,6 +73,8 @@ def checker(text: str) -> Check:
         kind.check_schema(schema)
         validator = bounded(kind)(schema, registry=Registry())
         validator.is_valid(None)
+        for each in written(schema):
+            ready(each)
     except orjson.JSONDecodeError as problem:
         raise _wrong(f"it is no JSON: {problem.msg}") from problem
     except SchemaError as problem:
@@ -142,6 +144,19 @@ def by_pattern(validator: Any, schemas: Any, instance: Any, _schema: Any) -> Ite
         for name, value in instance.items():
             if patterns.find(ready(wanted), name):
                 yield from validator.descend(value, schema, path=name, schema_path=wanted)
+
+
+def written(schema: Any) -> Iterator[str]:
+    """Every pattern in a schema, wherever a `$ref` may lead."""
+    if isinstance(schema, dict):
+        if isinstance(single := schema.get("pattern"), str):
+            yield single
+        if isinstance(names := schema.get("patternProperties"), dict):
+            yield from names
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for each in schema:
+            yield from written(each)
 
 
 @functools.lru_cache(KEPT)

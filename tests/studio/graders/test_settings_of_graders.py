@@ -30,6 +30,13 @@ WRONG = [
     ("json_schema", {"json_schema": {"$ref": "http://127.0.0.1:1/a.json"}}, "json_schema", "leads nowhere"),
     ("json_schema", {"json_schema": {"$ref": "file:///etc/passwd"}}, "json_schema", "leads nowhere"),
     ("json_schema", {"json_schema": {"$ref": "#"}}, "json_schema", "circle"),
+    ("json_schema", {"json_schema": {"pattern": "^.{1,4000}$"}}, "json_schema", "counts up to 4000"),
+    (
+        "json_schema",
+        {"json_schema": {"$defs": {"a": {"anyOf": [{"patternProperties": {"a{2000}": {}}}]}}}},
+        "json_schema",
+        "counts up to 2000",
+    ),
     ("json_fields", {"weights": {"a": "b"}}, "weights", "object of numbers"),
     ("json_fields", {"weights": {"a": -1}}, "weights", "object of numbers"),
     ("string_check", {"input": "{{ item }}"}, "input", "names nothing"),
