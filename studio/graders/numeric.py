@@ -1,6 +1,6 @@
 """Numeric: right is a number near enough to the reference. Finds the number in an answer with its working:
 in the last `\\boxed{…}`, after a mark such as `####`, or the last one there is. It does not calculate, except
-for fractions; a percent sign does not change a number."""
+for fractions; a percent sign or one of degrees does not change a number."""
 
 import math
 import re
@@ -13,7 +13,11 @@ from studio.parameters import setting
 DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 ONE = rf"[-+]?(?:{DIGITS})(?:[eE][-+]?\d{{1,4}})?"
 NUMBER = re.compile(rf"(?<![\w.])({ONE})(?:\s?/\s?({ONE})(?![\d/]))?")
-LATEX_FRACTION = re.compile(r"([-+]?)\s*\\[dt]?frac\s*\{\s*([-+]?[\d.,]+)\s*\}\s*\{\s*([-+]?[\d.,]+)\s*\}")
+IN_BRACES = r"\s*\{\s*([-+]?[\d.,]+)\s*\}"
+# After a digit it is a mixed number, which is not read.
+LATEX_FRACTION = re.compile(rf"(?<!\d)(?<!\d )(?:([-+])\s*)?\\[dt]?frac{IN_BRACES}{IN_BRACES}")
+DEGREES = re.compile(r"\^(?:\\circ|\{\\circ\})")
+CALCULATED = re.compile(r"\^|\\sqrt|\\[dt]?frac")  # what it comes to is none of the numbers in it
 DRESSING = re.compile(r"\\text\s*\{[^{}]*\}|\\[,;!$%]|\{,\}|[$€£¥%\s]")
 
 
@@ -65,11 +69,13 @@ def number_in(value: Any, parameters: Numeric, find: str) -> float | None:
         return None
     if not isinstance(value, str):
         return as_float(value)
-    text = value.replace("−", "-")
+    text = DEGREES.sub("", value.replace("−", "-"))
     if parameters.decimal == "comma":
         text = text.translate(str.maketrans(",.", ".,"))
+    text = LATEX_FRACTION.sub(r" \1\2/\3", text)
     if find in ("auto", "boxed") and (inside := boxed(text)) is not None:
-        return parse(inside) if parse(inside) is not None else first_or_last(inside)
+        whole = parse(inside)
+        return first_or_last(inside) if whole is None and not CALCULATED.search(inside) else whole
     _, marked, rest = text.rpartition(parameters.mark) if parameters.mark else ("", "", "")
     if find in ("auto", "mark") and marked:
         return first_or_last(rest, first=True)
@@ -93,17 +99,19 @@ def boxed(text: str) -> str | None:
 
 def parse(text: str) -> float | None:
     """A text that is one number, perhaps a fraction, perhaps dressed in TeX or with a currency."""
-    text = text.strip().rstrip(".")
-    if fraction := LATEX_FRACTION.fullmatch(text.strip("$ ")):
-        sign, above, below = fraction.groups()
-        return quotient(sign + above, below)
-    found = NUMBER.fullmatch(DRESSING.sub("", text))
+    found = NUMBER.fullmatch(DRESSING.sub("", text.strip().rstrip(".")))
     return quotient(*found.groups()) if found else None
 
 
 def first_or_last(text: str, *, first: bool = False) -> float | None:
-    found = NUMBER.findall(text)
-    return quotient(*found[0 if first else -1]) if found else None
+    """None where there is none, or where that number stands in a root or is a power."""
+    found = list(NUMBER.finditer(text))
+    if not found:
+        return None
+    number = found[0 if first else -1]
+    if text[: number.start()].rstrip(" {").endswith(("^", "\\sqrt")):
+        return None
+    return quotient(*number.groups())
 
 
 def quotient(above: str, below: str | None) -> float | None:
