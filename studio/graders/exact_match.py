@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from studio.graders.base import Case, Grader
+from studio.graders.reading import as_text
 from studio.parameters import NoParameters
 
 
@@ -15,7 +16,7 @@ def score(case: Case, _parameters: NoParameters) -> float:
     if isinstance(expected, dict | list):
         given = _value(case.answer)
         return float(given == expected and _kinds(given) == _kinds(expected))
-    return float(case.answer.strip() == str(case.reference).strip())
+    return float(case.answer.strip() == as_text(case.reference).strip())
 
 
 def _value(text: str) -> Any:
