@@ -34,8 +34,12 @@ Question:
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?")
 SCORE_LINE = re.compile(r"(?:score|rating|grade|result)[^\w-]{0,6}([-+]?\d+(?:\.\d+)?)", re.IGNORECASE)
 BETTER = re.compile(
-    r"(?:better|winner|verdict|answer)\W{0,6}(?:is\s+)?(?:answer\s+)?(a|b|tie)\b", re.IGNORECASE
+    r"(?:better|winner|verdict)\W{0,6}(?:(?:answer|one)\s+)?(?:is\s+)?(?:answer\s+)?(a|b|tie)\b"
+    r"|answer:\W{0,5}(a|b|tie)\b"
+    r"|\b(a|b)\W{0,3}\sis\s+(?!not\b)(?:\w+\s+)?better\b",
+    re.IGNORECASE,
 )
+NAMED = re.compile(r"answer\W{0,6}(?:is\s+)?(?:answer\s+)?(a|b|tie)\b", re.IGNORECASE)
 LONE = re.compile(r"\W*(?:answer\s+)?(a|b|tie)\W*", re.IGNORECASE)
 
 
@@ -108,14 +112,16 @@ def read_mark(reply: str, lowest: float, highest: float) -> float:
 
 
 def read_better(reply: str) -> Literal["a", "b", "tie"]:
-    """Which answer a judge found better. Raises Failed when it does not say."""
+    """Which answer a judge found better: the one it calls so last, or the only one that it names. Raises
+    Failed when it does not say."""
     reply = final_part(reply, "</think>").strip()
     if lone := LONE.fullmatch(reply):
         return lone.group(1).lower()  # type: ignore[return-value]
-    found = BETTER.findall(reply)
-    if not found:
+    better = ["".join(found) for found in BETTER.findall(reply)]
+    named = {letter.lower() for letter in NAMED.findall(reply)}
+    if not better and len(named) != 1:
         raise Failed(f"the judge did not say A or B: “{reply[:80]}”")
-    return found[-1].lower()
+    return better[-1].lower() if better else named.pop()  # type: ignore[return-value]
 
 
 def read_label(reply: str, labels: list[str]) -> str:

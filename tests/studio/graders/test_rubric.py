@@ -55,13 +55,28 @@ def test_any_reply_is_a_mark_on_the_scale_or_a_failure(reply: str) -> None:
         ("The winner is answer B", "b"),
         ("[[A]]", "a"),
         ("Verdict: A\nNo, on reflection.\nVerdict: B", "b"),
+        ("Answer A is better than Answer B.", "a"),
+        ("Better: A. Answer B is a bit shorter.", "a"),
+        ("Answer A is not better than B. Better: B", "b"),
+        ("Answer A is short. The better answer is B.", "b"),
+        ("Answer A is right. Answer B is wrong.\nFinal answer: A", "a"),
+        ("My answer is B: answer B says why.", "b"),
     ],
 )
 def test_the_better_one_is_found(reply: str, better: str) -> None:
     assert rubric.read_better(reply) == better
 
 
-@pytest.mark.parametrize("reply", ["", "Both have their merits.", "A fine answer", "<think>Better: A"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "",
+        "Both have their merits.",
+        "A fine answer",
+        "<think>Better: A",
+        "Answer A is short. Answer B is long.",
+    ],
+)
 def test_a_reply_that_does_not_choose_is_a_failure(reply: str) -> None:
     with pytest.raises(Failed):
         rubric.read_better(reply)
