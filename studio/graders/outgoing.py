@@ -128,7 +128,7 @@ def _once(request: urllib.request.Request, timeout: float) -> Any:
         return orjson.loads(read)
     except urllib.error.HTTPError as problem:
         with problem:
-            said = f"it answered {problem.code}: {problem.read(2000).decode(errors='replace').strip()[:200]}"
+            said = f"it answered {problem.code}: {_words(problem)}".rstrip(": ")
             if problem.code in TRY_AGAIN:
                 raise _Passing(said, _seconds(problem.headers.get("Retry-After"))) from problem
             raise Failed(said) from problem
@@ -138,6 +138,14 @@ def _once(request: urllib.request.Request, timeout: float) -> Any:
         raise _Passing(f"it took longer than {timeout:g} s") from problem
     except (OSError, http.client.HTTPException) as problem:
         raise _Passing(f"it could not be reached: {getattr(problem, 'reason', problem)}") from problem
+
+
+def _words(problem: urllib.error.HTTPError) -> str:
+    """The beginning of what it says, where it says something."""
+    try:
+        return problem.read1(2000).decode(errors="replace").strip()[:200]  # type: ignore[attr-defined]
+    except (OSError, http.client.HTTPException):
+        return ""
 
 
 def _opener(request: urllib.request.Request) -> urllib.request.OpenerDirector:

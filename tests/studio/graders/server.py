@@ -73,6 +73,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.end_headers()
                 for _ in range(20):
                     self.wfile.write(b" " * 2**20)
+            case "/breaks_off":
+                self.send_response(503)
+                self.send_header("Content-Length", "100")
+                self.end_headers()
+                self.wfile.flush()
+                time.sleep(1)
             case "/words":
                 self.tell("text", raw=True)
             case "/few":

@@ -149,6 +149,14 @@ def test_a_call_that_takes_too_long_is_given_up(server: Server, path: str) -> No
     assert time.monotonic() - began < 1.5
 
 
+def test_a_busy_server_that_does_not_finish_its_sentence_is_asked_again(server: Server) -> None:
+    before = len(server.seen)
+    score = ready("http", address=f"{server.address}/breaks_off", timeout=0.2, retries=1)
+    assert score([CASE]) == [None]
+    assert score.failures.last.startswith("it answered 503")
+    assert len(server.seen) == before + 2
+
+
 def test_a_busy_server_is_asked_again_but_a_refusal_is_final(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
