@@ -179,5 +179,5 @@ def last_words(messages: Any) -> str:
     """A text, or what the last message says."""
     if isinstance(messages, str):
         return messages
-    content = messages[-1].get("content") if messages else ""
+    content = (messages[-1].get("content") if messages else "") or ""  # none where it only calls a tool
     return content if isinstance(content, str) else orjson.dumps(content).decode()

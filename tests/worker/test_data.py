@@ -13,6 +13,7 @@ from worker import data
 from worker.order import DataOrder
 
 USER, ASSISTANT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}
 
 
 def order(folder: Path, shape: str, rows: list[dict[str, Any]]) -> DataOrder:
@@ -68,6 +69,7 @@ def test_a_part_of_the_rows_is_spread_over_the_whole_file(tmp_path: Path) -> Non
         ("chat", {"messages": [USER, ASSISTANT, USER, {"role": "assistant", "content": "last"}]}, "last"),
         ("chat", {"messages": [USER]}, ""),
         ("instruction", {"prompt": "q", "completion": "a"}, "a"),
+        ("instruction", {"prompt": [USER], "completion": [CALL]}, ""),
         ("preference", {"prompt": [USER], "chosen": [ASSISTANT], "rejected": [USER]}, "a"),
         ("prompt", {"prompt": [USER], "reference_answer": "a"}, "a"),
     ],
