@@ -190,9 +190,21 @@ def test_every_row_has_as_many_negatives_as_the_row_with_most_and_never_its_own_
     assert embedding.columns(rows, 2, seed=1).to_list() == made.to_list()
 
 
+def test_no_right_passage_of_a_query_is_drawn_as_a_negative_for_it() -> None:
+    rows = Dataset.from_list(
+        [
+            *({"query": "a", "positive": f"A{number}", "negatives": []} for number in range(9)),
+            {"query": "b", "positive": "B", "negatives": []},
+        ]
+    )
+    made = embedding.columns(rows, 3, seed=1)
+    drawn = {row[f"negative_{number}"] for row in made if row["query"] == "a" for number in (1, 2, 3)}
+    assert drawn == {"B"}
+
+
 def test_rows_that_all_have_one_passage_teach_nothing_and_are_refused() -> None:
     rows = Dataset.from_list([{"query": word, "positive": "same", "negatives": []} for word in "ab"])
-    with pytest.raises(ValueError, match="same passage"):
+    with pytest.raises(ValueError, match="belong to one query"):
         embedding.columns(rows, 1, seed=1)
 
 

@@ -7,6 +7,7 @@ measured by recall and mean reciprocal rank on held-out rows. The folder it save
 """
 
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -201,27 +202,31 @@ def most_negatives(rows: Dataset, wished: int) -> int:
 def columns(rows: Dataset, count: int, seed: int) -> Dataset:
     """`query`, `positive`, `negative_1` … `negative_COUNT`, each a text.
 
-    A row with fewer negatives of its own gets passages of other rows, drawn with `seed`: what the rest of the
-    batch would be to it. Raises ValueError where all rows have the same passage."""
+    A row with fewer negatives of its own gets passages of other queries, drawn with `seed`: what the rest of
+    the batch would be to it. Raises ValueError where all passages belong to one query."""
     rng = random.Random(seed)
     positives = list(rows["positive"])
+    right: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        right[row["query"]].add(row["positive"])
     made: list[dict[str, str]] = []
     for row in rows:
         negatives = list(row["negatives"])[:count]
         while len(negatives) < count:
-            negatives.append(_another(rng, positives, row["positive"]))
+            negatives.append(_another(rng, positives, right[row["query"]]))
         numbered = {f"negative_{number}": text for number, text in enumerate(negatives, 1)}
         made.append({"query": row["query"], "positive": row["positive"], **numbered})
     return Dataset.from_list(made)
 
 
-def _another(rng: random.Random, passages: Sequence[str], own: str) -> str:
+def _another(rng: random.Random, passages: Sequence[str], right: set[str]) -> str:
+    """A passage that is none of the right ones."""
     for _ in range(100):
-        if (found := rng.choice(passages)) != own:
+        if (found := rng.choice(passages)) not in right:
             return found
-    others = sorted(set(passages) - {own})
+    others = sorted(set(passages) - right)
     if not others:
-        raise ValueError("All rows have the same passage, so there is nothing to tell apart.")
+        raise ValueError("All passages belong to one query, so there is nothing to tell apart.")
     return rng.choice(others)
 
 
