@@ -1,6 +1,7 @@
 """Distillation keeps the teacher's best answers, says what it refused, and resumes without asking again."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,19 @@ def test_the_best_answer_is_kept_and_the_report_counts_the_rest(tmp_path: Path) 
     assert told["accepted"] == sum(row["reward"] >= 1 for row in kept) > 0
     assert len(trainer.train_dataset) == told["accepted"]
     assert 0 <= trainer.evaluate()["eval_reward"] <= 1
+
+
+def test_the_report_on_many_prompts_takes_a_moment(tmp_path: Path) -> None:
+    args = distillation.configure("answers", output_dir=str(tmp_path), threshold=1.0, **SHARED)
+    known = [
+        {"prompt": f"q{number}", "completion": "a", "reward": number % 2, "good": number % 2}
+        for number in range(20_000)
+    ]
+    began = time.process_time()
+    told = distillation.report(known, args)["distillation"]
+    assert time.process_time() - began < 1
+    assert (told["accepted"], told["rejected"]) == (10_000, 10_000)
+    assert [example["prompt"] for example in told["rejected_examples"]] == ["q0", "q2", "q4", "q6", "q8"]
 
 
 def test_what_the_teacher_said_before_a_stop_is_not_asked_again(tmp_path: Path) -> None:

@@ -197,19 +197,22 @@ def best_answers(
         found = [_best(row, said, totals, at, args) for at, row in enumerate(some)]
         _append(kept_at, found)
         known += found
-    accepted = [row for row in known if row["reward"] is not None and row["reward"] >= args.threshold]
-    return accepted, report(known, accepted, args)
+    return [row for row in known if _good_enough(row, args)], report(known, args)
 
 
-def report(known: list[Row], accepted: list[Row], args: AnswersConfig) -> dict[str, Any]:
+def _good_enough(row: Row, args: AnswersConfig) -> bool:
+    return row["reward"] is not None and bool(row["reward"] >= args.threshold)
+
+
+def report(known: list[Row], args: AnswersConfig) -> dict[str, Any]:
     """What was kept and what was not; rewards are None where no grader had anything to say."""
     scored = [row["reward"] for row in known if row["reward"] is not None]
-    refused = [row for row in known if row not in accepted]
+    refused = [row for row in known if not _good_enough(row, args)]
     return {
         "distillation": {
             "prompts": len(known),
             "answers": len(known) * args.teacher_answers,
-            "accepted": len(accepted),
+            "accepted": len(known) - len(refused),
             "rejected": len(refused),
             "lowest_reward": args.threshold,
             "mean_best_reward": sum(scored) / len(scored) if scored else None,
