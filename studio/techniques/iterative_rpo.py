@@ -14,6 +14,9 @@ there.
 
 **Why these defaults.** β = 0.1, α = 1 and a rate of 7e-7 are the paper's (section 3).
 
+**Where it differs from the paper.** The likelihood term is TRL's: the mean over all tokens of a batch's
+chosen answers, so that longer ones weigh more. The paper divides each answer's by its own length.
+
 **Reads.** Preference rows; one run is one round. One of two methods called RPO: this is Iterative Reasoning
 Preference Optimization (Pang et al., arXiv 2404.19733); Relative Preference Optimization is another
 technique. An offline preference loss, not reinforcement learning.
@@ -49,7 +52,7 @@ class IterativeRPOParameters(ReferencedParameters):
 
 
 def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:
-    """Eq. 2 of the paper: DPO's loss and α times the likelihood loss."""
+    """Eq. 2 of the paper, but for the lengths of answers: DPO's loss and α times the likelihood loss."""
     return {"loss_weights": [1.0, given["rpo_alpha"]]}
 
 
