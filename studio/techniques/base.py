@@ -69,7 +69,7 @@ class TrainingParameters(Parameters):
         source="QLoRA, arXiv 2305.14314, table 9",
         ours=True,
         ge=0,
-        le=1,
+        lt=1,  # transformers reads 1 and more as a number of steps
     )
     weight_decay: float = setting(0.0, "Weight decay", "Pulls weights towards zero.", ge=0, le=1)
     max_grad_norm: float = setting(

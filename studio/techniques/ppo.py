@@ -137,7 +137,7 @@ class PPOParameters(TrainingParameters):
         "Share of the steps in which the learning rate rises from zero.",
         source=PAPER,
         ge=0,
-        le=1,
+        lt=1,
     )
     kl_coef: float = setting(
         0.05,

@@ -4,7 +4,7 @@ import pytest
 
 from studio import adapters, graders, parameters, techniques
 from studio.datasets import shapes
-from studio.errors import NotFound
+from studio.errors import NotFound, StudioError
 from studio.parameters import Parameters
 
 KINDS: list[type[Parameters]] = [t.parameters for t in techniques.all()] + [
@@ -34,6 +34,12 @@ def test_every_technique_has_a_handbook_metrics_and_known_shapes(technique: tech
     for adapter in adapters.all():
         for size in (None, 1_000_000, 7_000_000_000):
             technique.parameters(**technique.suggest(adapter.name, size))
+
+
+@pytest.mark.parametrize("technique", techniques.all(), ids=lambda each: each.name)
+def test_warm_up_is_a_share_of_the_steps_and_never_one_step(technique: techniques.Technique) -> None:
+    with pytest.raises(StudioError, match="less than 1"):
+        parameters.validate(technique.parameters, {"warmup_ratio": 1.0}, technique.title)
 
 
 def test_an_unknown_member_is_refused_with_the_known_ones() -> None:
