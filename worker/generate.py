@@ -3,16 +3,25 @@
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from worker.data import Prompt
 
 
-def render(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
-    """The text a model reads: the chat template where there is one, else the plain words."""
+def inputs_of(tokenizer: PreTrainedTokenizerBase, prompts: list[Prompt]) -> BatchEncoding:
+    """What a model reads, (prompts, longest), padded on the left."""
+    rows = [_tokens(tokenizer, prompt) for prompt in prompts]
+    return tokenizer.pad({"input_ids": rows}, padding_side="left", return_tensors="pt")
+
+
+def _tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
+    """By the chat template where there is one, which writes special tokens itself; else the plain words with
+    the tokenizer's, as in training."""
     if prompt.messages and tokenizer.chat_template:
-        return str(tokenizer.apply_chat_template(prompt.messages, tokenize=False, add_generation_prompt=True))
-    return prompt.text
+        found = tokenizer.apply_chat_template(prompt.messages, add_generation_prompt=True, return_dict=True)
+    else:
+        found = tokenizer(prompt.text)
+    return list(found["input_ids"])
 
 
 @torch.no_grad()
@@ -26,15 +35,11 @@ def answers(
     **options: Any,
 ) -> list[str]:
     """One answer a prompt, in order. Greedy unless `options` say otherwise (generate's own names)."""
-    was_training, side = model.training, tokenizer.padding_side
+    was_training = model.training
     model.eval()
-    tokenizer.padding_side = "left"
     found: list[str] = []
     for start in range(0, len(prompts), batch_size):
-        texts = [render(tokenizer, prompt) for prompt in prompts[start : start + batch_size]]
-        inputs = tokenizer(
-            texts, return_tensors="pt", padding=True, add_special_tokens=False, return_token_type_ids=False
-        ).to(model.device)
+        inputs = inputs_of(tokenizer, prompts[start : start + batch_size]).to(model.device)
         made = model.generate(
             **inputs,
             max_new_tokens=max_new_tokens,
@@ -42,6 +47,5 @@ def answers(
             **({"do_sample": False} | options),
         )
         found += tokenizer.batch_decode(made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-    tokenizer.padding_side = side
     model.train(was_training)
     return found

@@ -93,10 +93,8 @@ def _answer(spool: telemetry.Spool, question: dict[str, Any], loaded: Any, token
     """Generates in a thread and tells what there is every moment."""
     options = question["options"]
     temperature = float(options.get("temperature", 0))
-    text = generate.render(
-        tokenizer, data.Prompt(question["messages"], question["messages"][-1]["content"], "")
-    )
-    inputs = tokenizer(text, return_tensors="pt", add_special_tokens=False, return_token_type_ids=False)
+    prompt = data.Prompt(question["messages"], question["messages"][-1]["content"], "")
+    inputs = generate.inputs_of(tokenizer, [prompt])
     streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
     began, told, words, count = time.monotonic(), 0.0, "", 0
     work = threading.Thread(

@@ -257,7 +257,11 @@ def answers_of(
             for row in some
         ]
         inputs = tokenizer(
-            texts, return_tensors="pt", padding=True, add_special_tokens=False, return_token_type_ids=False
+            texts,
+            return_tensors="pt",
+            padding=True,
+            add_special_tokens=isinstance(some[0]["prompt"], str),  # a chat template writes its own
+            return_token_type_ids=False,
         ).to(model.device)
         made = model.generate(
             **inputs, max_new_tokens=most, pad_token_id=tokenizer.pad_token_id, **({"do_sample": False} | how)
