@@ -193,7 +193,7 @@ class Script:
         parts = [_grader(self.session, GraderChoice.model_validate(each)) for each in self.run.graders]
         return (
             f"GRADERS = {pprint.pformat(parts, width=100, sort_dicts=False)}\n"
-            "scores = rewards.from_parts(GRADERS, tokenizer)\n"
+            "scores = rewards.from_parts(GRADERS, tokenizer, model)\n"
         )
 
     def _training(self) -> str:

@@ -53,12 +53,12 @@ def callbacks(order: Order) -> list[TrainerCallback]:
     return [EarlyStoppingCallback(patience)] if patience and order.held_out else []
 
 
-def extras(order: Order, tokenizer: Any) -> dict[str, Any]:
-    """What this technique's trainer takes beyond model, rows and settings: the adapter, rewards, tools,
-    further models and data."""
+def extras(order: Order, tokenizer: Any, model: Any) -> dict[str, Any]:
+    """What this technique's trainer takes beyond the model to train, rows and settings: the adapter, rewards,
+    tools, further models and data."""
     found: dict[str, Any] = {"peft_config": peft_config(order)}
     if order.graders:
-        found["reward_funcs"] = rewards.functions(order.graders, tokenizer)
+        found["reward_funcs"] = rewards.functions(order.graders, tokenizer, model)
     if made := tools.factory(order, tokenizer, resolve):
         found["environment_factory"] = made
     how: dict[str, Any] = {"trust_remote_code": order.trust_remote_code, "bf16": hardware.uses_bf16(order)}

@@ -17,15 +17,22 @@ from worker.order import GraderOrder, Order
 Reward = Callable[..., list[Score]]
 
 
-def functions(parts: Sequence[GraderOrder], tokenizer: Any) -> list[Reward]:
+def functions(parts: Sequence[GraderOrder], tokenizer: Any, model: Any) -> list[Reward]:
     """One reward function a grader, in the order of the run's weights."""
-    ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
+    ends = _ends(tokenizer, model)
     return [_function(part, scorer(part), ends) for part in parts]
 
 
-def from_parts(parts: Sequence[dict[str, Any]], tokenizer: Any) -> list[Reward]:
+def from_parts(parts: Sequence[dict[str, Any]], tokenizer: Any, model: Any) -> list[Reward]:
     """The same from plain dictionaries, as an exported script writes them."""
-    return functions([GraderOrder.model_validate(part) for part in parts], tokenizer)
+    return functions([GraderOrder.model_validate(part) for part in parts], tokenizer, model)
+
+
+def _ends(tokenizer: Any, model: Any) -> set[int | None]:
+    """The tokens an answer may end with. Many chat models end a turn with another than the tokenizer's, and
+    say so for generation only."""
+    own = model.generation_config.eos_token_id
+    return {tokenizer.eos_token_id, tokenizer.pad_token_id, *(own if isinstance(own, list) else [own])}
 
 
 def scorer(part: GraderOrder) -> Scorer:

@@ -69,7 +69,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
         eval_dataset=held_out,
         processing_class=tokenizer,
         callbacks=[watcher, *ingredients.callbacks(order)],
-        **ingredients.extras(order, tokenizer),
+        **ingredients.extras(order, tokenizer, base),
     )
     watcher.trainer = trainer
     sampler = samples.Sampler(order, spool, trainer, tokenizer)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from studio import graders
 from studio.errors import StudioError
@@ -201,3 +201,16 @@ def test_a_model_that_was_trained_to_embed_keeps_its_pooling(tmp_path: Path) -> 
     saved = SentenceTransformer(str(tmp_path), device="cpu", local_files_only=True)
     one, two = saved.encode(["two tablets", "wash the car"], normalize_embeddings=True)
     assert found == pytest.approx(max(0.0, float(one @ two)), abs=1e-5)
+
+
+# ---- the reward -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", [5, [1, 5]])
+def test_an_answer_that_ends_as_the_generation_settings_say_was_not_cut(named: int | list[int]) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(STARTER.source)
+    model = AutoModelForCausalLM.from_pretrained(STARTER.source)
+    model.generation_config.eos_token_id = named
+    (reward,) = rewards.functions([GraderOrder(name="short", grader="soft_overlong")], tokenizer, model)
+    ids = [[20, 5], [20, tokenizer.eos_token_id], [20, 21]]
+    assert reward(prompts=["q"] * 3, completions=["a"] * 3, completion_ids=ids) == [0.0, 0.0, -1.0]
