@@ -5,8 +5,10 @@ whether freed memory is kept. Where nothing can be gained, nothing is touched. P
 import ctypes
 import dataclasses
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any
 
 import psutil
@@ -20,6 +22,7 @@ from worker.order import Order
 NO_GPU = "There is no GPU on this machine."
 AS_SET = "You set it so."
 LONG_ENOUGH = 200  # steps; compiling takes a minute or more, which shorter runs do not earn back
+BYTES_A_TOKEN = 4  # of a file of rows in English; a little more with what JSON adds
 FLASH_ATTENTION_FROM = (8, 0)  # compute capability: Ampere
 VLLM_SHARE = 0.3  # of the GPU's memory, which vLLM takes for itself beside the trainer: TRL's default
 RETURNED_FROM = 128 * 1024  # bytes; blocks of this size and more go back to the system when they are freed
@@ -39,17 +42,20 @@ class Choice:
         return {"name": self.name, "value": self.value, "reason": self.reason}
 
 
-def choose(order: Order, model_config: dict[str, Any]) -> list[Choice]:
-    """Every choice for this order on this machine. `model_config` is the model's config.json."""
-    checkpointing = _checkpointing(order, model_config)
+def choose(order: Order, model_config: dict[str, Any], *, takes_flash: bool = True) -> list[Choice]:
+    """Every choice for this order on this machine. `model_config` is the model's config.json; `takes_flash`
+    says whether its architecture runs in flash-attn's kernels."""
+    flash = _flash_attention(order, takes_flash)
+    device = this_device(flash=flash.value == "on")
+    checkpointing = _checkpointing(order, model_config, device)
     return [
         _bf16(order),
         checkpointing,
         _compile(order),
-        flash_attention(),
-        *([_packed_rows(order)] if order.arguments.get("packing") else []),
+        flash,
+        *([_packed_rows(order, device)] if order.arguments.get("packing") else []),
         _liger(order),
-        *([_vllm(order, model_config)] if order.graders and order.makes == "language" else []),
+        *([_vllm(order, model_config, device)] if order.graders and order.makes == "language" else []),
         *([] if gpu_ready() else [_returns_memory(checkpointing)]),
     ]
 
@@ -68,6 +74,8 @@ def settle(choices: Sequence[Choice], model: Any) -> None:
     on = {choice.name for choice in choices if choice.value == "on"}
     if "returns_memory" in on:
         return_memory()
+    if "flash_attention" in on:
+        model.set_attn_implementation("flash_attention_2")
     if "torch_compile" in on:
         compile_layers(model)
 
@@ -77,21 +85,26 @@ def compile_layers(model: Any, backend: str = "inductor") -> None:
 
     One layer is compiled for all, in a fraction of a whole model's time. The mask stays outside, so that rows
     without padding need none, where transformers always makes one inside of torch.compile. And modules stay
-    what they are, which accelerate's wrappers do not: names of weights, and whether the model is training."""
+    what they are, which accelerate's wrappers do not: names of weights, and whether the model is training.
+    Each layer gets a bound method, so that in a copy of the model it is the copy's: PPO's critic is one."""
     count = model.config.get_text_config().num_hidden_layers
     stacks = [
         each for each in model.modules() if isinstance(each, torch.nn.ModuleList) and len(each) == count
     ]
-    for layer in (layer for stack in stacks for layer in stack):
-        layer.forward = _for_training(layer, layer.forward, torch.compile(layer.forward, backend=backend))
+    layers = [layer for stack in stacks for layer in stack]
+    kinds: set[Any] = {type(layer) for layer in layers}
+    forwards = {kind: _for_training(kind.forward, backend) for kind in kinds}
+    for layer in layers:
+        layer.forward = MethodType(forwards[type(layer)], layer)
 
 
-def _for_training(layer: Any, usual: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[..., Any]:
+def _for_training(usual: Callable[..., Any], backend: str) -> Callable[..., Any]:
     """Answers grow by a token a time, and evaluations are few: neither is worth compiling for."""
+    compiled = torch.compile(usual, backend=backend)
 
-    def forward(*given: Any, **named: Any) -> Any:
+    def forward(layer: Any, *given: Any, **named: Any) -> Any:
         chosen = compiled if layer.training and torch.is_grad_enabled() else usual
-        return chosen(*given, **named)
+        return chosen(layer, *given, **named)
 
     return forward
 
@@ -104,9 +117,9 @@ def return_memory() -> None:
         library.mallopt(M_MMAP_THRESHOLD, RETURNED_FROM)
 
 
-def loading() -> dict[str, Any]:
-    """How models are read on this machine: arguments of `from_pretrained`."""
-    return {"attn_implementation": "flash_attention_2"} if flash_attention().value == "on" else {}
+def takes_flash(model: Any) -> bool:
+    """Whether the model's architecture runs in flash-attn's kernels."""
+    return bool(model._supports_flash_attn and model._can_set_attn_implementation())
 
 
 def gpu_ready() -> bool:
@@ -117,8 +130,8 @@ def uses_bf16(order: Order) -> bool:
     return _bf16(order).value == "on"
 
 
-def this_device() -> Device:
-    """The GPU this process trains on, or the processor with the machine's memory."""
+def this_device(*, flash: bool) -> Device:
+    """The GPU this process trains on, or the processor with the machine's memory; `flash` as chosen."""
     if not gpu_ready():
         return Device("cpu", psutil.virtual_memory().total)
     found = torch.cuda.get_device_properties(0)
@@ -128,7 +141,7 @@ def this_device() -> Device:
         found.name,
         bf16=torch.cuda.is_bf16_supported(),
         triton=_installed("triton"),
-        flash=flash_attention().value == "on",
+        flash=flash,
     )
 
 
@@ -167,9 +180,9 @@ def _bf16(order: Order) -> Choice:
     return _choice(order, "bf16", False, "The GPU does not calculate in it.", bf16=True)
 
 
-def _checkpointing(order: Order, model_config: dict[str, Any]) -> Choice:
+def _checkpointing(order: Order, model_config: dict[str, Any], device: Device) -> Choice:
     """Off where it fits: computing activations again costs a third of the arithmetic."""
-    name, device = "activation_checkpointing", this_device()
+    name = "activation_checkpointing"
     given = {name: True}
     try:
         total = needed(order, model_config, device, **{name: "off"}).total
@@ -190,17 +203,29 @@ def _compile(order: Order) -> Choice:
         return _choice(order, name, False, NO_GPU)
     if order.graders:
         return _choice(order, name, False, "Answers are of changing length.")
-    steps = order.arguments.get("max_steps", -1)
-    if 0 < steps < LONG_ENOUGH:
-        return _choice(order, name, False, f"{steps} steps do not earn it back.")
-    if order.arguments.get("packing"):
-        return _choice(order, name, True, "Packed rows are all about one length.")
-    return _choice(order, name, False, "Rows differ in length: each would be compiled anew.")
+    if order.adapter == "dora":
+        return _choice(order, name, False, "DoRA breaks each layer into many pieces.")
+    if not order.arguments.get("packing"):
+        return _choice(order, name, False, "Rows differ in length: each would be compiled anew.")
+    if (steps := _packed_steps(order)) < LONG_ENOUGH:
+        return _choice(order, name, False, f"About {steps} steps do not earn it back.")
+    return _choice(order, name, True, "Packed rows are all about one length.")
 
 
-def flash_attention() -> Choice:
-    """Whether attention runs in the flash-attn library's kernels. PyTorch's own are as good for single rows
-    without padding; for packed or padded ones they read a mask."""
+def _packed_steps(order: Order) -> int:
+    """How many steps a run with packed rows takes; where epochs decide, about, by the size of the file."""
+    given = order.arguments
+    if given.get("max_steps", -1) > 0:
+        return int(given["max_steps"])
+    assert order.data is not None
+    tokens = given["num_train_epochs"] * order.data.path.stat().st_size / BYTES_A_TOKEN
+    rows = given["per_device_train_batch_size"] * given["gradient_accumulation_steps"]
+    return math.ceil(tokens / (given["max_length"] * rows))
+
+
+def _flash_attention(order: Order, takes_flash: bool) -> Choice:
+    """Whether attention runs in the flash-attn library's kernels, which know 16 bits only. PyTorch's own are
+    as good for single rows without padding; for packed or padded ones they read a mask."""
     name = "flash_attention"
     if not gpu_ready():
         return Choice(name, "off", NO_GPU)
@@ -208,14 +233,18 @@ def flash_attention() -> Choice:
         return Choice(name, "off", "flash-attn is not installed; PyTorch's own attention is used.")
     if torch.cuda.get_device_capability(0) < FLASH_ATTENTION_FROM:
         return Choice(name, "off", "This GPU is too old for flash-attn; PyTorch's own attention is used.")
+    if not uses_bf16(order):
+        return Choice(name, "off", "flash-attn needs bfloat16; PyTorch's own attention is used.")
+    if not takes_flash:
+        return Choice(name, "off", "This kind of model does not run in flash-attn; PyTorch's own is used.")
     return Choice(name, "on", "Packed and padded rows need no mask.")
 
 
-def _packed_rows(order: Order) -> Choice:
+def _packed_rows(order: Order, device: Device) -> Choice:
     """Whether packed rows lie end to end without padding, or, where attention would have to compare each
     with all others of the batch to mask them, go through one at a time: the same update."""
     name = "padding_free"
-    if flash_attention().value == "on":
+    if device.flash:
         return Choice(name, "on", "Packed rows lie end to end, without padding between them.")
     batch = order.arguments.get("per_device_train_batch_size", 1)
     if not gpu_ready() or batch == 1 or order.arguments.get("packing_strategy") == "wrapped":
@@ -239,14 +268,13 @@ def _liger(order: Order) -> Choice:
     return _choice(order, "liger", True, "Fused layers: less memory, faster.", use_liger_kernel=True)
 
 
-def _vllm(order: Order, model_config: dict[str, Any]) -> Choice:
+def _vllm(order: Order, model_config: dict[str, Any], device: Device) -> Choice:
     """In the trainer's own process ("colocate"), where its share of the memory is free."""
     given = {"use_vllm": True, "vllm_mode": "colocate", "vllm_gpu_memory_utilization": VLLM_SHARE}
     if not gpu_ready():
         return _choice(order, "vllm", False, NO_GPU, **given)
     if not _installed("vllm"):
         return _choice(order, "vllm", False, "vLLM is not installed.", **given)
-    device = this_device()
     try:
         total = needed(order, model_config, device).total
     except StudioError as unknown:

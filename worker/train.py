@@ -54,7 +54,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     watcher.leave_if_asked()
 
     spool.say("activity", text="Preparing the rows")
-    chosen = hardware.choose(order, base.config.to_dict())
+    chosen = hardware.choose(order, base.config.to_dict(), takes_flash=hardware.takes_flash(base))
     hardware.settle(chosen, base)
     choices = [each.as_json() for each in chosen]
     if reason := masks.why_by_turns(order, rows, tokenizer):
@@ -107,7 +107,6 @@ def _load(order: Order) -> tuple[Any, Any]:
         "kind": order.makes,
         "trust_remote_code": order.trust_remote_code,
         "bf16": hardware.uses_bf16(order),
-        **hardware.loading(),
     }
     start = order.models[0]
     special = ingredients.loading(order)

@@ -143,7 +143,7 @@ def _once(request: urllib.request.Request, timeout: float) -> Any:
 def _words(problem: urllib.error.HTTPError) -> str:
     """The beginning of what it says, where it says something."""
     try:
-        return problem.read1(2000).decode(errors="replace").strip()[:200]  # type: ignore[attr-defined]
+        return problem.read1(2000).decode(errors="replace").strip()[:200]
     except (OSError, http.client.HTTPException):
         return ""
 

@@ -155,7 +155,10 @@ class TrainingParameters(Parameters):
         ours=True,
     )
     torch_compile: Switch = setting(
-        "auto", "Compile", "Lets torch compile the model. Auto: on a GPU, for runs long enough.", ours=True
+        "auto",
+        "Compile",
+        "Lets torch compile the model. Auto: on a GPU, for long runs with packed rows.",
+        ours=True,
     )
     liger: Switch = setting(
         "auto", "Liger kernels", "Fused GPU kernels: less memory. Auto: on where installed.", ours=True

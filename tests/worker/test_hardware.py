@@ -1,5 +1,6 @@
 """What a machine can do is chosen with a reason, and a person's own wish comes first."""
 
+import copy
 import importlib.util
 import subprocess
 import sys
@@ -8,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig
+from transformers import AutoModel, AutoModelForCausalLM, CodeGenConfig, LlamaConfig
 from trl import DPOConfig, GRPOConfig, KTOConfig, RewardConfig, RLOOConfig, SFTConfig
 
+from studio import techniques
 from tests.running import ROOT
 from worker import hardware
-from worker.order import GraderOrder, Order
+from worker.order import DataOrder, GraderOrder, Order
 
 CONFIG = {
     "model_type": "llama",
@@ -70,6 +72,12 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
     return install
 
 
+def small_model() -> Any:
+    torch.manual_seed(0)
+    config = LlamaConfig(**{key: value for key, value in SMALL.items() if key != "model_type"})
+    return AutoModelForCausalLM.from_config(config)
+
+
 def values(choices: list[hardware.Choice]) -> dict[str, str]:
     return {choice.name: choice.value for choice in choices}
 
@@ -86,7 +94,6 @@ def test_without_a_gpu_nothing_is_switched_on_and_the_reason_is_given(
     assert set(values(chosen).values()) == {"off"}
     assert all(choice.reason.endswith(".") for choice in chosen)
     assert hardware.arguments(chosen, SFTConfig)["bf16"] is False
-    assert hardware.loading() == {}
 
 
 def test_a_persons_wish_comes_first() -> None:
@@ -156,6 +163,23 @@ def test_compiling_needs_steps_that_earn_it_back_and_rows_of_one_length(gpu: Any
     assert values(short)["torch_compile"] == "off"
     assert values(hardware.choose(order(arguments={"max_steps": 1000}), CONFIG))["torch_compile"] == "off"
     assert values(hardware.choose(graded(), CONFIG))["torch_compile"] == "off"
+    assert values(hardware.choose(order(adapter="dora", arguments=packed), CONFIG))["torch_compile"] == "off"
+
+
+def test_where_epochs_decide_the_steps_are_worked_out_from_the_size_of_the_rows(
+    gpu: Any, tmp_path: Path
+) -> None:
+    gpu(80)
+    given = techniques.get("sft").parameters(packing=True, max_length=1000).model_dump()
+    arguments = techniques.get("sft").trainer_arguments(given, "text", measured=False)
+    data = DataOrder(path=tmp_path / "rows.jsonl", shape="text", title="text")
+    given = order(arguments=arguments, data=data)
+    data.path.write_bytes(bytes(1_000_000))
+    short = hardware.choose(given, CONFIG)
+    assert values(short)["torch_compile"] == "off"
+    assert "94 steps" in reasons(short)["torch_compile"]  # 3 epochs of 250,000 tokens, 8,000 a step
+    data.path.write_bytes(bytes(10_000_000))
+    assert values(hardware.choose(given, CONFIG))["torch_compile"] == "on"
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # asked for by dynamo
@@ -167,13 +191,8 @@ def test_compiled_layers_train_to_the_same_gradients_and_leave_the_model_as_it_i
         recorded.append(len(graph.graph.nodes))
         return graph.forward
 
-    def model() -> Any:
-        torch.manual_seed(0)
-        config = LlamaConfig(**{key: value for key, value in SMALL.items() if key != "model_type"})
-        return AutoModelForCausalLM.from_config(config)
-
     ids = torch.randint(0, 1000, (2, 16))
-    usual, compiled = model().train(), model().train()
+    usual, compiled = small_model().train(), small_model().train()
     hardware.compile_layers(compiled, backend=backend)
     for each in (usual, compiled):
         each(input_ids=ids, labels=ids, use_cache=False).loss.backward()
@@ -187,10 +206,20 @@ def test_compiled_layers_train_to_the_same_gradients_and_leave_the_model_as_it_i
     assert len(recorded) == 1  # answering compiles nothing
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # asked for by dynamo
+def test_a_copy_of_a_compiled_model_has_layers_of_its_own() -> None:
+    model = small_model().train()
+    hardware.compile_layers(model, backend="eager")
+    ids = torch.randint(0, 1000, (2, 16))
+    twin = copy.deepcopy(model)
+    twin(input_ids=ids, labels=ids, use_cache=False).loss.backward()
+    assert all(weight.grad is None for weight in model.parameters())
+    assert all(weight.grad is not None for weight in twin.parameters())
+
+
 def test_packed_rows_go_one_at_a_time_where_attention_would_need_a_mask(gpu: Any) -> None:
-    given = order(
-        arguments={"packing": True, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 2}
-    )
+    sizes = {"max_steps": 9, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 2}
+    given = order(arguments={"packing": True, **sizes})
     gpu(80)
     alone = hardware.arguments(hardware.choose(given, CONFIG), SFTConfig)
     assert (alone["per_device_train_batch_size"], alone["gradient_accumulation_steps"]) == (1, 16)
@@ -198,7 +227,18 @@ def test_packed_rows_go_one_at_a_time_where_attention_would_need_a_mask(gpu: Any
     together = hardware.choose(given, CONFIG)
     assert values(together)["padding_free"] == values(together)["flash_attention"] == "on"
     assert "per_device_train_batch_size" not in hardware.arguments(together, SFTConfig)
-    assert hardware.loading() == {"attn_implementation": "flash_attention_2"}
+
+
+def test_flash_attention_needs_bfloat16_and_a_model_that_runs_in_it(gpu: Any) -> None:
+    gpu(80, "flash_attn")
+    assert values(hardware.choose(order(), CONFIG))["flash_attention"] == "on"
+    exact = hardware.choose(order(parameters={"bf16": "off"}), CONFIG)
+    assert values(exact)["flash_attention"] == "off"
+    assert "bfloat16" in reasons(exact)["flash_attention"]
+    other = hardware.choose(order(arguments={"packing": True, "max_steps": 9}), CONFIG, takes_flash=False)
+    assert values(other)["flash_attention"] == values(other)["padding_free"] == "off"
+    assert hardware.takes_flash(small_model())
+    assert not hardware.takes_flash(AutoModel.from_config(CodeGenConfig(n_layer=1, n_embd=64, n_head=4)))
 
 
 def test_rows_that_are_not_packed_are_left_as_they_are(gpu: Any) -> None:

@@ -33,6 +33,7 @@ from transformers import (
 
 import worker.trainers.ppo
 from studio.techniques.ppo_metrics import METRICS
+from worker.hardware import compile_layers
 from worker.trainers.ppo import PPOConfig, PPOTrainer
 from worker.trainers.ppo.critic import build, silence_dropout
 from worker.trainers.ppo.policy import log_probs
@@ -225,6 +226,18 @@ def test_what_an_adapter_trains_of_the_base_is_the_critics_own() -> None:
     biases = [weight for name, weight in critic.named_parameters() if name.endswith("bias")]
     assert any(weight.requires_grad for weight in biases)
     assert not {id(w) for w in critic.parameters() if w.requires_grad} & {id(w) for w in policy.parameters()}
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # asked for by dynamo
+def test_the_critic_of_a_compiled_policy_learns_with_layers_of_its_own() -> None:
+    policy = tiny().train()
+    compile_layers(policy, backend="eager")
+    critic = build(policy, None, None).train()
+    torch.nn.init.ones_(critic.head.weight)
+    ids = torch.randint(2, 2048, (2, 8))
+    critic(ids, torch.ones_like(ids), 3).sum().backward()
+    assert all(weight.grad is None for weight in policy.parameters())
+    assert critic.backbone.layers[0].self_attn.q_proj.weight.grad.any()
 
 
 def test_dropout_is_silenced_also_where_it_is_a_number() -> None:
