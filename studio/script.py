@@ -64,7 +64,7 @@ def bundle(session: Session, run: Run) -> dict[str, str]:
     for wanted in technique.inputs:
         if wanted.kind == "dataset" and (reference := run.inputs.get(wanted.name)):
             found = library.find_version(session, reference)
-            files[f"{wanted.name}.jsonl"] = _rows(found, technique.reads)
+            files[f"{wanted.name}.jsonl"] = _rows(found, technique.reads, most=wanted.most(run.parameters))
     files["train.py"] = Script(session, run).text()
     files |= _own_parts(technique.trainer, technique.config, graded=bool(run.graders))
     return files | {"requirements.txt": requirements(run, files)}

@@ -10,7 +10,7 @@ import torch
 from peft import PeftConfig
 from transformers import BitsAndBytesConfig, EarlyStoppingCallback, TrainerCallback
 
-from studio import adapters
+from studio import adapters, techniques
 from studio.errors import StudioError
 from studio.rows import CONVERTERS
 from worker import data, hardware, rewards, tools
@@ -64,9 +64,10 @@ def extras(order: Order, tokenizer: Any, model: Any) -> dict[str, Any]:
     how: dict[str, Any] = {"trust_remote_code": order.trust_remote_code, "bf16": hardware.uses_bf16(order)}
     for name, wanted in order.input_models.items():
         found[name] = models.load(wanted, kind=wanted.kind, **how)[0].eval()
-    for name, data_order in order.input_data.items():
-        reads = order.reads if (order.reads, data_order.shape) in CONVERTERS else "answers"
-        found[name] = data.load(data_order, reads)
+    for each in techniques.get(order.technique).inputs:
+        if data_order := order.input_data.get(each.name):
+            reads = order.reads if (order.reads, data_order.shape) in CONVERTERS else "answers"
+            found[each.name] = data.load(data_order, reads, most=each.most(order.parameters))
     return found
 
 

@@ -225,7 +225,8 @@ def common_metrics() -> list[MetricInfo]:
 @dataclass(frozen=True)
 class Input:
     """Something a technique reads besides its model and its dataset. `name` is also the argument under which
-    the trainer gets it: `teacher_model`, `replay_dataset`."""
+    the trainer gets it: `teacher_model`, `replay_dataset`. `measured` is data that is only looked at during
+    training, and no more of it than of held-out data."""
 
     name: str
     title: str
@@ -233,6 +234,11 @@ class Input:
     kind: Literal["model", "dataset"]
     shapes: tuple[str, ...] = ()
     required: bool = True
+    measured: bool = False
+
+    def most(self, given: dict[str, Any]) -> int | None:
+        """How many of its rows are read under these settings; None: all."""
+        return given["eval_rows"] if self.measured else None
 
 
 ModelKind = Literal["language", "reward", "embedding", "classifier"]

@@ -85,6 +85,7 @@ TECHNIQUE = Technique(
             "dataset",
             ("text", "chat", "instruction"),
             required=False,
+            measured=True,
         ),
     ),
     order=15,

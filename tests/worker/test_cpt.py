@@ -9,6 +9,8 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.running import SAMPLE
+from worker import ingredients
+from worker.order import DataOrder, Order
 from worker.trainers import cpt
 
 STARTER = SAMPLE.parent / "starter-model"
@@ -65,3 +67,26 @@ def test_perplexity_of_both_kinds_is_logged_and_talks_count_as_general_text(tmp_
     for name in ("", "eval_", "eval_general_"):
         assert logged[f"{name}perplexity"] == pytest.approx(math.exp(logged[f"{name}loss"]), rel=1e-6)
     assert "train_perplexity" not in logged
+
+
+def test_of_general_text_only_as_much_is_measured_as_of_held_out_rows(tmp_path: Path) -> None:
+    path = tmp_path / "general.jsonl"
+    path.write_text("".join(json.dumps({"text": f"text {number}"}) + "\n" for number in range(50)))
+    general = DataOrder(path=path, shape="text", title="general")
+    order = Order(
+        run_id=1,
+        attempt=1,
+        kind="train",
+        folder=tmp_path,
+        spool=tmp_path,
+        log=tmp_path,
+        models=[],
+        technique="cpt",
+        reads="text",
+        parameters={"eval_rows": 5},
+        input_data={"general_dataset": general, "replay_dataset": general},
+    )
+    found = ingredients.extras(order, tokenizer=None, model=None)
+    measured = [row["text"] for row in found["general_dataset"]]
+    assert measured == [f"text {number}" for number in range(0, 50, 10)]
+    assert len(found["replay_dataset"]) == 50
