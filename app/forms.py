@@ -49,7 +49,8 @@ class Bounds:
 class Field:
     """One setting as a form shows it. `path` names it to whoever keeps the form (`parameters:learning_rate`);
     `value` is what stands in its input; `advised`, in words, what is recommended here, `default` what the
-    class says; `several` what a sweep tries instead."""
+    class says and `source` why; `reason` why something is recommended in its place; `several` what a sweep
+    tries instead."""
 
     name: str
     path: str
@@ -68,6 +69,7 @@ class Field:
     is_changed: bool = False
     problem: str = ""
     several: str = ""
+    reason: str = ""
 
     @property
     def id(self) -> str:
@@ -77,11 +79,12 @@ class Field:
 @dataclass(frozen=True)
 class Marks:
     """What is said beside the fields of a form: the wrong one (a path, and what is wrong with it), and, by
-    name, what a sweep tries."""
+    name, what a sweep tries and why something else than the class's value is recommended."""
 
     wrong: str = ""
     problem: str = ""
     several: Mapping[str, str] | None = None
+    reasons: Mapping[str, str] | None = None
 
 
 def id_of(path: str) -> str:
@@ -126,6 +129,7 @@ def _field(kind: type[Parameters], name: str, path: str, value: Any, advised: An
         is_changed=not same(value, advised),
         problem=marks.problem if marks.wrong == path else "",
         several=(marks.several or {}).get(name, ""),
+        reason=(marks.reasons or {}).get(name, ""),
     )
 
 

@@ -42,7 +42,7 @@ def settings(sheet: Sheet) -> Markup:
         "parameters",
         plan.values.technique,
         plan.advised.technique,
-        sheet.marks(tried),
+        sheet.marks(tried, {name: each.source for name, each in plan.suggested.items()}),
     )
     of_adapter = forms.describe(
         plan.adapter.parameters,

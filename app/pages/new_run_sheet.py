@@ -52,8 +52,10 @@ class Sheet:
     def any_models(self) -> Groups:
         return grouped(offers.models(self.session))
 
-    def marks(self, tried: Mapping[str, str] | None = None) -> Marks:
-        return Marks(self.wrong, self.said, tried)
+    def marks(
+        self, tried: Mapping[str, str] | None = None, reasons: Mapping[str, str] | None = None
+    ) -> Marks:
+        return Marks(self.wrong, self.said, tried, reasons)
 
 
 def grouped(options: Iterable[Option]) -> Groups:

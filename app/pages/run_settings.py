@@ -16,13 +16,15 @@ from studio import graders, parameters, runs
 from studio.graders.choice import GraderChoice
 from studio.models import DatasetVersion, Model, Run
 from studio.parameters import Parameters
+from studio.techniques import Suggestion
 
 DECIDED_BY_DEFAULT = {"name", "parent", "recommendation", "project"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """`origin`: "default", "suggested" (by the technique, for this adapter and model size) or "changed"."""
+    """`origin`: "default", "suggested" (by the technique, for this adapter and model size) or "changed".
+    `source` says where `default` comes from: what is suggested where something is, else the class's value."""
 
     name: str
     title: str
@@ -118,14 +120,16 @@ def groups_of(run: Run) -> list[tuple[str, list[Setting]]]:
     groups = []
     technique = run_words.technique_of(run)
     if technique:
-        suggested = technique.suggest(run.adapter, run.model.parameters if run.model else None)
+        suggested = technique.suggestions(run.adapter, run.model.parameters if run.model else None)
         groups.append((technique.title, settings(technique.parameters, run.parameters, suggested)))
     if adapter := run_words.adapter_of(run):
         groups.append((f"Adapter: {adapter.title}", settings(adapter.parameters, run.adapter_parameters, {})))
     return groups
 
 
-def settings(kind: type[Parameters], values: dict[str, Any], suggested: dict[str, Any]) -> list[Setting]:
+def settings(
+    kind: type[Parameters], values: dict[str, Any], suggested: dict[str, Suggestion]
+) -> list[Setting]:
     """One row a setting, those first that a person would look at first."""
     rows = []
     for name, field in sorted(
@@ -133,24 +137,19 @@ def settings(kind: type[Parameters], values: dict[str, Any], suggested: dict[str
     ):
         about = parameters.about(field)
         value = values.get(name, field.default)
+        usual = suggested.get(name, Suggestion(field.default, about.get("source", "")))
         rows.append(
             Setting(
                 name=name,
                 title=field.title or name,
                 help=field.description or "",
                 value=worded(value, about.get("unit", "")),
-                default=worded(suggested.get(name, field.default), about.get("unit", "")),
-                origin=origin(value, field.default, suggested.get(name)),
-                source=about.get("source", ""),
+                default=worded(usual.value, about.get("unit", "")),
+                origin="changed" if value != usual.value else "suggested" if name in suggested else "default",
+                source=usual.source,
             )
         )
     return rows
-
-
-def origin(value: Any, default: Any, suggested: Any) -> str:
-    if suggested is not None:
-        return "suggested" if value == suggested else "changed"
-    return "default" if value == default else "changed"
 
 
 def worded(value: Any, unit: str = "") -> str:

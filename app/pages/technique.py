@@ -17,10 +17,10 @@ from studio import adapters, parameters, techniques
 from studio.adapters import Adapter
 from studio.datasets import shapes
 from studio.parameters import Parameters
-from studio.techniques import MetricInfo, Technique
+from studio.techniques import Technique
 
 BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
-SIZES = (("a model of 5 million parameters", 5_000_000), ("a model of 7 billion", 7_000_000_000))
+SIZES = {5_000_000: "5 million", 7_000_000_000: "7 billion", 70_000_000_000: "70 billion"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def technique_page(query: Query) -> Markup:
         settings=settings_of(technique.parameters),
         suggestions=list(suggestions(technique)),
         adapters=[(adapter, settings_of(adapter.parameters)) for adapter in adapters_of(technique)],
-        metrics=[(metric, healthy(metric)) for metric in technique.metrics],
+        metrics=technique.metrics,
         titles={shape.name: shape.title for shape in shapes.SHAPES.values()},
         shapes=[(shape, orjson.dumps(shape.example).decode()) for shape in shapes_of(technique)],
     )
@@ -117,25 +117,28 @@ def bounds(field: FieldInfo) -> str:
     return "on or off" if field.annotation is bool else "any"
 
 
-def suggestions(technique: Technique) -> Iterator[tuple[str, str, str]]:
-    """(adapter, model size in words, the settings suggested instead of the defaults)."""
+Said = tuple[tuple[str, str], ...]  # settings and values in words, and their source
+
+
+def suggestions(technique: Technique) -> Iterator[tuple[str, str, Said]]:
+    """(adapters, model sizes, what is suggested instead of the defaults): what is alike stands together."""
+    alike: dict[tuple[Said, ...], list[str]] = {}
     for adapter in adapters_of(technique):
-        for size, parameters_of_model in SIZES:
-            instead = technique.suggest(adapter.name, parameters_of_model)
-            titles = technique.parameters.model_fields
-            said = ", ".join(f"{titles[key].title} {worded(value)}" for key, value in instead.items())
-            if said:
-                yield adapter.title, size, said
+        by_size = tuple(suggested(technique, adapter, size) for size in SIZES)
+        alike.setdefault(by_size, []).append(adapter.title)
+    for by_size, titles in alike.items():
+        sizes: dict[Said, list[str]] = {}
+        for words_of_size, said in zip(SIZES.values(), by_size, strict=True):
+            sizes.setdefault(said, []).append(words_of_size)
+        yield from ((", ".join(titles), " or ".join(each), said) for said, each in sizes.items() if said)
 
 
-def healthy(metric: MetricInfo) -> str:
-    low, high = metric.healthy
-    unit = f" {metric.unit}" if metric.unit else ""
-    if low is not None and high is not None:
-        return f"{words.number(low)} to {words.number(high)}{unit}"
-    if low is not None:
-        return f"above {words.number(low)}{unit}"
-    return f"below {words.number(high)}{unit}" if high is not None else "watch the trend"
+def suggested(technique: Technique, adapter: Adapter, size: int) -> Said:
+    fields = technique.parameters.model_fields
+    by_source: dict[str, list[str]] = {}
+    for name, (value, source) in technique.suggestions(adapter.name, size).items():
+        by_source.setdefault(source, []).append(f"{fields[name].title} {worded(value)}")
+    return tuple((", ".join(settings), source) for source, settings in by_source.items())
 
 
 def build() -> None:

@@ -16,7 +16,7 @@ from studio.adapters import Adapter
 from studio.graders import Grader
 from studio.lineage import OF_RUN
 from studio.models import Model, Run
-from studio.techniques import Technique
+from studio.techniques import Suggestion, Technique
 
 Values = dict[str, Any]
 
@@ -119,24 +119,32 @@ class Plan:
     # ---- settings ----
 
     @cached_property
-    def guided(self) -> Values:
+    def guided(self) -> dict[str, Suggestion]:
         """The starting values of the guide's card this setup came from, for what it recommended."""
         if self.setup.recommendation is None:
             return {}
         kept = recommendations.get(self.session, self.setup.recommendation)
-        if self.technique.name not in recommendations.card_of(kept).run_as:
+        card = recommendations.card_of(kept)
+        if self.technique.name not in card.run_as:
             return {}
-        fields = self.technique.parameters.model_fields
-        return {name: value for name, value in kept.result.get("start_params", {}).items() if name in fields}
+        values, fields = kept.result.get("start_params", {}), self.technique.parameters.model_fields
+        return {
+            fact.name: Suggestion(values[fact.name], fact.source)
+            for fact in card.start_params
+            if fact.name in fields
+        }
+
+    @cached_property
+    def suggested(self) -> dict[str, Suggestion]:
+        """What takes the place of the class's defaults: the technique's suggestions for adapter and model
+        size and, before them, the starting values of the guide."""
+        return self.technique.suggestions(self.adapter.name, self.size) | self.guided
 
     @cached_property
     def advised(self) -> Both:
-        """All settings of technique and adapter as the studio would set them for this model.
-
-        In rising weight: the class's defaults, the technique's suggestion for model size and adapter, and
-        the starting values of the guide."""
-        suggested = self.technique.suggest(self.adapter.name, self.size)
-        of_technique = forms.defaults(self.technique.parameters) | suggested | self.guided
+        """All settings of technique and adapter as the studio would set them for this model."""
+        suggested = {name: each.value for name, each in self.suggested.items()}
+        of_technique = forms.defaults(self.technique.parameters) | suggested
         return Both(of_technique, forms.defaults(self.adapter.parameters))
 
     @cached_property

@@ -27,7 +27,12 @@ class LoraParameters(Parameters):
         le=4096,
     )
     lora_dropout: float = setting(
-        0.0, "Dropout", "Share of the adapter's input switched off at random while training.", ge=0, lt=1
+        0.0,
+        "Dropout",
+        "Share of the adapter's input switched off at random while training.",
+        source="peft LoraConfig default",
+        ge=0,
+        lt=1,
     )
     target_modules: Literal["all-linear", "attention"] = setting(
         "all-linear",

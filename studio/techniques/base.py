@@ -2,13 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import field_validator
 
 from studio.parameters import Parameters, about, setting
+from studio.techniques.metrics import MetricInfo, common_metrics
 
 Switch = Literal["auto", "on", "off"]
+TINY = 50_000_000  # parameters; below, a model is trained like one being pretrained
+
+# Sources of more than one technique.
+TRANSFORMERS = "transformers TrainingArguments default"
+TEN_TIMES = (
+    "Ten times the rate of full fine-tuning, for all sizes (“LoRA Without Regret”, Thinking Machines, 2025)"
+)
+ON_THE_STARTER = "Single trials on the starter model, whose runs are short"
 
 
 class TrainingParameters(Parameters):
@@ -27,7 +36,7 @@ class TrainingParameters(Parameters):
         3.0,
         "Epochs",
         "How often the whole dataset is seen. Ignored when a maximum of steps is set.",
-        source="transformers TrainingArguments default",
+        source=TRANSFORMERS,
         basic=True,
         gt=0,
         le=1000,
@@ -36,7 +45,7 @@ class TrainingParameters(Parameters):
         8,
         "Batch size",
         "Rows per step on each device. Larger is steadier and needs more memory.",
-        source="transformers TrainingArguments default",
+        source=TRANSFORMERS,
         basic=True,
         ge=1,
         le=4096,
@@ -45,6 +54,7 @@ class TrainingParameters(Parameters):
         -1,
         "Maximum of steps",
         "Stop after this many steps; -1 means the epochs decide.",
+        source=TRANSFORMERS,
         ge=-1,
         le=10_000_000,
     )
@@ -52,7 +62,7 @@ class TrainingParameters(Parameters):
         1,
         "Gradient accumulation",
         "Batches added up before one step: the effect of a larger batch without its memory.",
-        source="transformers TrainingArguments default",
+        source=TRANSFORMERS,
         ge=1,
         le=1024,
     )
@@ -71,21 +81,31 @@ class TrainingParameters(Parameters):
         ge=0,
         lt=1,  # transformers reads 1 and more as a number of steps
     )
-    weight_decay: float = setting(0.0, "Weight decay", "Pulls weights towards zero.", ge=0, le=1)
+    weight_decay: float = setting(
+        0.0, "Weight decay", "Pulls weights towards zero.", source=TRANSFORMERS, ge=0, le=1
+    )
     max_grad_norm: float = setting(
         1.0,
         "Gradient clip",
         "Longer gradients are shortened to this norm.",
-        source="transformers TrainingArguments default",
+        source=TRANSFORMERS,
         gt=0,
         le=1000,
     )
-    logging_steps: int = setting(1, "Log every", "Steps between two points of a chart.", unit="steps", ge=1)
+    logging_steps: int = setting(
+        1,
+        "Log every",
+        "Steps between two points of a chart.",
+        unit="steps",
+        source="The studio's choice: a curve from the first step on (transformers logs every 500)",
+        ge=1,
+    )
     save_steps: int = setting(
         50,
         "Checkpoint every",
         "Steps between checkpoints; at most these many are repeated after a crash.",
         unit="steps",
+        source="The studio's choice: on small data, transformers' 500 may be the whole run",
         ge=1,
     )
     eval_steps: int = setting(
@@ -93,14 +113,23 @@ class TrainingParameters(Parameters):
         "Evaluate every",
         "Steps between looks at the held-out data, where there is some.",
         unit="steps",
+        source="The studio's choice: with each checkpoint, so that the best one can be kept",
         ge=1,
     )
-    save_total_limit: int = setting(2, "Checkpoints kept", "Older ones are removed.", ge=1, le=100)
+    save_total_limit: int = setting(
+        2,
+        "Checkpoints kept",
+        "Older ones are removed.",
+        source="The studio's choice: the newest, and the best or the one before (transformers keeps all)",
+        ge=1,
+        le=100,
+    )
     keep_best: bool = setting(
         False,
         "Keep the best",
         "The result is the checkpoint that did best on the held-out data, not the last one. Checkpoints are "
         "then made at each evaluation.",
+        source="load_best_model_at_end is off in transformers TrainingArguments too",
         ours=True,
     )
     early_stopping: int = setting(
@@ -108,6 +137,7 @@ class TrainingParameters(Parameters):
         "Stop early after",
         "Evaluations without an improvement after which training ends. 0: never. Keeps the best.",
         unit="evaluations",
+        source="The studio's choice: off, as in transformers, so that a run ends where it was told to",
         ours=True,
         ge=0,
         le=1000,
@@ -117,6 +147,7 @@ class TrainingParameters(Parameters):
         "Held-out rows looked at",
         "Rows of the held-out data measured during training; more is steadier and slower.",
         unit="rows",
+        source="The studio's choice: a share measured on 200 rows is right to within 7 points (95 %)",
         ours=True,
         ge=1,
         le=1_000_000,
@@ -125,18 +156,27 @@ class TrainingParameters(Parameters):
         6,
         "Sample prompts",
         "Prompts answered before and after training, from the held-out data if there is some. 0: none.",
+        source="The studio's choice: as many as one looks at",
         ours=True,
         ge=0,
         le=64,
     )
     sample_tokens: int = setting(
-        128, "Sample length", "Longest sample.", unit="tokens", ours=True, ge=1, le=4096
+        128,
+        "Sample length",
+        "Longest sample.",
+        unit="tokens",
+        source="The studio's choice: a paragraph, in seconds even on a CPU",
+        ours=True,
+        ge=1,
+        le=4096,
     )
     sample_steps: int = setting(
         0,
         "Sample every",
         "Steps between samples during training. 0: only before and after.",
         unit="steps",
+        source="The studio's choice: answering stops training for as long as it takes",
         ours=True,
         ge=0,
         le=1_000_000,
@@ -146,22 +186,30 @@ class TrainingParameters(Parameters):
         "Activation checkpointing",
         "Recomputes activations instead of storing them: less memory, slower. Auto: on where the estimate "
         "says that it would not fit otherwise.",
+        source="The studio's choice: paid for in time only where memory is short (arXiv 1604.06174: one more "
+        "forward pass)",
         ours=True,
     )
     bf16: Switch = setting(
         "auto",
         "bfloat16",
         "Half-precision training. Auto: on where the GPU has it, off on a CPU.",
+        source="TRL trains in bfloat16 too where fp16 is not asked for; on a CPU it is slower",
         ours=True,
     )
     torch_compile: Switch = setting(
         "auto",
         "Compile",
         "Lets torch compile the model. Auto: on a GPU, for long runs with packed rows.",
+        source="The studio's choice: only a long run over rows of one length earns the compiling back",
         ours=True,
     )
     liger: Switch = setting(
-        "auto", "Liger kernels", "Fused GPU kernels: less memory. Auto: on where installed.", ours=True
+        "auto",
+        "Liger kernels",
+        "Fused GPU kernels: less memory. Auto: on where installed.",
+        source="Liger Kernel, arXiv 2410.10989: the same results with less memory",
+        ours=True,
     )
 
     @field_validator("activation_checkpointing", mode="before")
@@ -191,38 +239,6 @@ class RowParameters(TrainingParameters):
 
 
 @dataclass(frozen=True)
-class MetricInfo:
-    """A metric a technique logs: how to title it, where to group it, and what a healthy value looks like."""
-
-    key: str
-    title: str
-    group: str
-    help: str
-    unit: str = ""
-    exact: bool = False  # drawn as it is: smoothing a schedule or a count would only falsify it
-    healthy: tuple[float | None, float | None] = (None, None)
-
-
-def common_metrics() -> list[MetricInfo]:
-    return [
-        MetricInfo("loss", "Loss", "Loss", "What training minimises. Should fall, then flatten."),
-        MetricInfo(
-            "eval_loss",
-            "Held-out loss",
-            "Loss",
-            "The loss on rows the model does not train on. When it rises while the loss falls, it memorises.",
-        ),
-        MetricInfo("learning_rate", "Learning rate", "Optimiser", "The step size in force.", exact=True),
-        MetricInfo(
-            "grad_norm",
-            "Gradient norm",
-            "Optimiser",
-            "How strongly the data pulls on the weights. Sudden peaks warn of too high a learning rate.",
-        ),
-    ]
-
-
-@dataclass(frozen=True)
 class Input:
     """Something a technique reads besides its model and its dataset. `name` is also the argument under which
     the trainer gets it: `teacher_model`, `replay_dataset`. `measured` is data that is only looked at during
@@ -239,6 +255,22 @@ class Input:
     def most(self, given: dict[str, Any]) -> int | None:
         """How many of its rows are read under these settings; None: all."""
         return given["eval_rows"] if self.measured else None
+
+
+class Suggestion(NamedTuple):
+    """A value that takes the place of the class's default, and who says so or why."""
+
+    value: Any
+    source: str
+
+
+def suggested(source: str, **values: Any) -> dict[str, Suggestion]:
+    """These settings, all from one source."""
+    return {name: Suggestion(value, source) for name, value in values.items()}
+
+
+def is_tiny(size: int | None) -> bool:
+    return size is not None and size < TINY
 
 
 ModelKind = Literal["language", "reward", "embedding", "classifier"]
@@ -281,8 +313,12 @@ class Technique:
     adapters: tuple[str, ...] = ()  # the only ones that fit; empty: all
     best_by: tuple[str, Literal["lower", "higher"]] = ("eval_loss", "lower")
     order: int = 100
-    suggest: Callable[[str, int | None], dict[str, Any]] = lambda adapter, size: {}
-    """(adapter name, model parameters) → the settings that differ from the class's defaults."""
+    suggestions: Callable[[str, int | None], dict[str, Suggestion]] = lambda adapter, size: {}
+    """(adapter name, model parameters) → the settings for which this model wants another value."""
+
+    def suggest(self, adapter: str, size: int | None) -> dict[str, Any]:
+        """The values of `suggestions`."""
+        return {name: each.value for name, each in self.suggestions(adapter, size).items()}
 
     def trainer_arguments(self, given: dict[str, Any], shape: str, *, measured: bool) -> dict[str, Any]:
         """The arguments of `config` that follow from validated settings; `measured` says that there is

@@ -28,7 +28,8 @@ from typing import Any
 
 from studio.parameters import setting
 from studio.techniques import online, tools
-from studio.techniques.base import MetricInfo, Technique
+from studio.techniques.base import Technique
+from studio.techniques.metrics import Healthy, MetricInfo
 
 PAPER = "DAPO (arXiv 2503.14476)"
 
@@ -103,11 +104,6 @@ def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:
     return online.arguments(given, shape) | {"soft_overlong_cache": zone}
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """Rates by adapter and model size."""
-    return online.rates(adapter, size)
-
-
 TECHNIQUE = Technique(
     name="dapo",
     title="DAPO",
@@ -140,7 +136,7 @@ TECHNIQUE = Technique(
             "Groups",
             "Share of the batch that has a signal. Below 1 the rounds were used up: too few prompts are "
             "right sometimes and wrong sometimes.",
-            healthy=(0.5, None),
+            healthy=Healthy("The studio's rule: below one half, most of the batch teaches nothing", low=0.5),
         ),
         MetricInfo(
             "dynamic_sampling/rounds", "Rounds", "Groups", "Rounds of generation for one batch.", exact=True
@@ -173,5 +169,5 @@ TECHNIQUE = Technique(
     ),
     best_by=("eval_reward", "higher"),
     order=74,
-    suggest=suggest,
+    suggestions=online.suggestions,
 )

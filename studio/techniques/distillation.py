@@ -19,10 +19,11 @@ On-policy uses the reverse divergence, so that a small student picks what it can
 **Reads.** Prompts, with a reference answer where the graders need one. Mind the terms of the teacher.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from studio.parameters import setting
-from studio.techniques.base import Input, MetricInfo, RowParameters, Technique, common_metrics
+from studio.techniques.base import Input, RowParameters, Suggestion, Technique, is_tiny, suggested
+from studio.techniques.metrics import CUT_OFF, KNOWS_THE_LANGUAGE, MetricInfo, common_metrics
 
 
 class DistillationParameters(RowParameters):
@@ -30,6 +31,7 @@ class DistillationParameters(RowParameters):
         "answers",
         "Learns from",
         "“answers”: the teacher's best ones. “on_policy”: what the teacher thinks of the student's own.",
+        source="The studio's choice: works between any two models; “on_policy” wants one tokenizer for both",
         basic=True,
     )
     teacher_answers: int = setting(
@@ -45,6 +47,7 @@ class DistillationParameters(RowParameters):
         1.0,
         "Lowest reward",
         "An answer with a lower reward is not learned from. The reward is the weighted sum of the graders.",
+        source="The studio's choice: graders score 0 to 1, so only answers that are wholly right count",
     )
     teacher_temperature: float = setting(
         0.7,
@@ -55,7 +58,13 @@ class DistillationParameters(RowParameters):
         le=2,
     )
     max_completion_length: int = setting(
-        256, "Longest answer", "Tokens an answer may have.", unit="tokens", ge=1, le=32_768
+        256,
+        "Longest answer",
+        "Tokens an answer may have.",
+        unit="tokens",
+        source="The studio's choice: half of TRL's, as the teacher answers each prompt several times",
+        ge=1,
+        le=32_768,
     )
     beta: float = setting(
         1.0,
@@ -66,17 +75,30 @@ class DistillationParameters(RowParameters):
         le=1,
     )
     temperature: float = setting(
-        1.0, "Student's temperature", "On-policy only: how freely the student answers.", gt=0, le=2
+        1.0,
+        "Student's temperature",
+        "On-policy only: how freely the student answers.",
+        source="TRL DistillationConfig default",
+        gt=0,
+        le=2,
     )
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """Rates by model size, as in supervised fine-tuning."""
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    """Rates by adapter and model size, as in supervised fine-tuning."""
     full = adapter == "full"
-    if size is not None and size < 50_000_000:
-        tiny = {"per_device_train_batch_size": 16, "max_length": 256, "max_completion_length": 96}
-        return tiny | {"warmup_ratio": 0.08, "num_train_epochs": 8.0, "learning_rate": 2e-3 if full else 1e-2}
-    return {"learning_rate": 1e-5 if full else 1e-4}
+    if is_tiny(size):
+        return suggested(
+            "Measured on the starter model: benchmarks/behaviour/supervised.py",
+            learning_rate=2e-3 if full else 1e-2,
+            num_train_epochs=8.0,
+            per_device_train_batch_size=16,
+            max_length=256,
+            max_completion_length=96,
+            warmup_ratio=0.08,
+        )
+    source = "The studio's choice for all sizes: half of what supervised fine-tuning takes"
+    return suggested(source, learning_rate=1e-5 if full else 1e-4)
 
 
 TECHNIQUE = Technique(
@@ -105,7 +127,7 @@ TECHNIQUE = Technique(
     inputs=(Input("teacher_model", "Teacher", "The model to learn from.", "model"),),
     best_by=("eval_reward", "higher"),
     order=20,
-    suggest=suggest,
+    suggestions=suggestions,
     metrics=[
         *common_metrics(),
         MetricInfo(
@@ -120,6 +142,7 @@ TECHNIQUE = Technique(
             "Token accuracy",
             "Accuracy",
             "Share of the teacher's tokens the student would have chosen itself.",
+            healthy=KNOWS_THE_LANGUAGE,
         ),
         MetricInfo(
             "entropy", "Entropy", "Accuracy", "How undecided the student is about each token.", unit="nats"
@@ -132,6 +155,13 @@ TECHNIQUE = Technique(
         ),
         MetricInfo(
             "completions/max_length", "Longest answer", "Length", "On-policy: of the student.", unit="tokens"
+        ),
+        MetricInfo(
+            "completions/clipped_ratio",
+            "Cut off",
+            "Length",
+            "On-policy: share of the student's answers that ran into the longest length.",
+            healthy=CUT_OFF,
         ),
         MetricInfo(
             "completions/*",

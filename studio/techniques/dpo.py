@@ -28,8 +28,13 @@ from pydantic import model_validator
 
 from studio.errors import StudioError
 from studio.parameters import setting
-from studio.techniques.base import Technique
-from studio.techniques.preference import ReferencedParameters, preference_metrics, rates
+from studio.techniques.base import Suggestion, Technique, is_tiny
+from studio.techniques.preference import (
+    ReferencedParameters,
+    on_the_starter,
+    preference_metrics,
+    rate_of_dpo,
+)
 
 SMOOTHED = ("robust", "exo_pair", "aot")  # the losses in which label smoothing means something
 
@@ -108,19 +113,10 @@ def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:
     }
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    return rates(
-        adapter,
-        size,
-        full=5e-7,
-        part=5e-6,
-        of_full={"learning_rate": 3e-5},
-        of_part={"learning_rate": 3e-4},
-        num_train_epochs=1.0,
-        per_device_train_batch_size=16,
-        max_length=256,
-        eval_steps=10,
-    )
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    if is_tiny(size):
+        return on_the_starter(learning_rate=3e-5 if adapter == "full" else 3e-4)
+    return rate_of_dpo(adapter, size)
 
 
 TECHNIQUE = Technique(
@@ -136,7 +132,7 @@ TECHNIQUE = Technique(
     config="trl:DPOConfig",
     parameters=DPOParameters,
     arguments=arguments,
-    suggest=suggest,
+    suggestions=suggestions,
     handbook=__doc__,
     metrics=preference_metrics(),
     aliases=(

@@ -20,19 +20,12 @@ last answer is the reference. **Paper.** Understanding R1-Zero-Like Training, Li
 2503.20783.
 """
 
-from typing import Any
-
 from studio.techniques import online, tools
 from studio.techniques.base import Technique
 
 
 class DrGRPOParameters(tools.ToolParameters, online.OnlineParameters):
     """Those of every technique that learns from its own answers: there is no KL penalty to set."""
-
-
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """Rates by adapter and model size."""
-    return online.rates(adapter, size)
 
 
 TECHNIQUE = Technique(
@@ -56,5 +49,5 @@ TECHNIQUE = Technique(
     metrics=online.online_metrics(),
     best_by=("eval_reward", "higher"),
     order=72,
-    suggest=suggest,
+    suggestions=online.suggestions,
 )

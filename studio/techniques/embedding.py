@@ -24,10 +24,11 @@ passages, hard negatives included, so they depend on how many there are. The fir
 **Reads.** Queries and passages. **Gives** a folder that `SentenceTransformer(folder)` loads.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from studio.parameters import setting
-from studio.techniques.base import MetricInfo, RowParameters, Technique, common_metrics
+from studio.techniques.base import TEN_TIMES, RowParameters, Suggestion, Technique, is_tiny, suggested
+from studio.techniques.metrics import Healthy, MetricInfo, common_metrics
 
 
 class EmbeddingParameters(RowParameters):
@@ -99,14 +100,22 @@ class EmbeddingParameters(RowParameters):
     )
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """Rates by model size; the built-in starter needs a far higher one than large models, as in SFT
-    (measured: `benchmarks/behaviour/light.py`)."""
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    """Rates by adapter and model size; the built-in starter needs a far higher one than large models, as in
+    supervised fine-tuning."""
     full = adapter == "full"
-    if size is not None and size < 50_000_000:
-        tiny = {"max_length": 128, "warmup_ratio": 0.08, "hard_negatives": 3, "num_train_epochs": 6.0}
-        return tiny | {"learning_rate": 1e-3 if full else 1e-2}
-    return {"learning_rate": 2e-5 if full else 2e-4, "num_train_epochs": 1.0}
+    if is_tiny(size):
+        return suggested(
+            "Measured on the starter model: benchmarks/behaviour/light.py",
+            learning_rate=1e-3 if full else 1e-2,
+            num_train_epochs=6.0,
+            max_length=128,
+            warmup_ratio=0.08,
+            hard_negatives=3,
+        )
+    paper = "Sentence-BERT (arXiv 1908.10084), section 3.1: 2e-5 and one epoch, for all sizes"
+    rate = suggested(paper, learning_rate=2e-5) if full else suggested(TEN_TIMES, learning_rate=2e-4)
+    return rate | suggested(paper, num_train_epochs=1.0)
 
 
 TECHNIQUE = Technique(
@@ -135,7 +144,7 @@ TECHNIQUE = Technique(
     model="embedding",
     best_by=("eval_mrr", "higher"),
     order=20,
-    suggest=suggest,
+    suggestions=suggestions,
     metrics=[
         *common_metrics(),
         MetricInfo(
@@ -143,6 +152,11 @@ TECHNIQUE = Technique(
             "Held-out mean reciprocal rank",
             "Ranking",
             "1 when the right passage is always first, a half when it is second; 0 below place ten.",
+            healthy=Healthy(
+                "BM25, which compares words alone, comes to 0.19 among the 8.8 million passages of MS MARCO; "
+                "a tuned model among fewer should do better",
+                low=0.19,
+            ),
         ),
         *(
             MetricInfo(

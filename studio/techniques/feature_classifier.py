@@ -24,12 +24,13 @@ compared; then passes of the head over all features. What was read is kept when 
 **Reads.** Labelled texts. **Gives** a folder with the head and `predict.py`, which runs without the studio.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import field_validator
 
 from studio.parameters import setting
-from studio.techniques.base import MetricInfo, RowParameters, Technique
+from studio.techniques.base import TRANSFORMERS, RowParameters, Technique
+from studio.techniques.metrics import Healthy, MetricInfo
 
 RUBRIC = "Text: {text}\n\nWhich of these describes the text best: {labels}?\nAnswer:"
 
@@ -119,6 +120,7 @@ class FeatureClassifierParameters(RowParameters):
         -1,
         "Maximum of steps",
         "All steps there may be, three or more; with few of them, not all rows are read. -1: no limit.",
+        source=TRANSFORMERS,
         ge=-1,
         le=10_000_000,
     )
@@ -162,11 +164,6 @@ class FeatureClassifierParameters(RowParameters):
         return rubric
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """The same for every model: what depends on it is cross-validated."""
-    return {}
-
-
 TECHNIQUE = Technique(
     name="feature_classifier",
     title="Feature-based classifier",
@@ -186,7 +183,6 @@ TECHNIQUE = Technique(
     adapters=("frozen",),
     best_by=("eval_macro_f1", "higher"),
     order=10,
-    suggest=suggest,
     metrics=[
         MetricInfo("loss", "Loss", "Loss", "What the head minimises, on the rows it learns from."),
         MetricInfo(
@@ -216,7 +212,10 @@ TECHNIQUE = Technique(
             "Held-out calibration error",
             "Calibration",
             "How far probabilities are from the share that is right. Above zero by chance on few rows.",
-            healthy=(None, 0.1),
+            healthy=Healthy(
+                "Guo et al., arXiv 1706.04599: about 0.02 once a temperature is set, up to 0.16 before",
+                high=0.1,
+            ),
         ),
         MetricInfo(
             "eval_ece_uncalibrated",
@@ -229,6 +228,10 @@ TECHNIQUE = Technique(
             "Held-out Brier score",
             "Calibration",
             "Squared distance of the probabilities from the truth: 0 is perfect, 2 is always surely wrong.",
+            healthy=Healthy(
+                "A coin thrown for one of two classes comes to 0.5; guessing among more classes is worse",
+                high=0.5,
+            ),
         ),
         MetricInfo(
             "temperature",

@@ -28,7 +28,7 @@ try again. Samples are answered without tools.
 last answer is the reference. **Paper.** DeepSeekMath, Shao et al. 2024, arXiv 2402.03300.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from studio.parameters import setting
 from studio.techniques import online
@@ -43,11 +43,6 @@ class GRPOParameters(online.KLParameters):
         "or nothing (as in Dr. GRPO).",
         source="DeepSeekMath (arXiv 2402.03300), section 4.1.2: of the group",
     )
-
-
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """Rates by adapter and model size."""
-    return online.rates(adapter, size)
 
 
 TECHNIQUE = Technique(
@@ -72,5 +67,5 @@ TECHNIQUE = Technique(
     metrics=online.online_metrics(),
     best_by=("eval_reward", "higher"),
     order=70,
-    suggest=suggest,
+    suggestions=online.suggestions,
 )

@@ -24,14 +24,13 @@ you set another.
 last answer is the reference. **Paper.** Zheng et al. 2025, arXiv 2507.18071.
 """
 
-from typing import Any
-
 from pydantic import model_validator
 
 from studio.errors import StudioError
 from studio.parameters import setting
 from studio.techniques import online
 from studio.techniques.base import Technique
+from studio.techniques.metrics import Healthy
 
 PAPER = "GSPO (arXiv 2507.18071), section 5.1"
 
@@ -87,11 +86,6 @@ class GSPOParameters(online.KLParameters):
         return self
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """Rates by adapter and model size; wider clips where the model is tiny."""
-    return online.rates(adapter, size)
-
-
 TECHNIQUE = Technique(
     name="gspo",
     title="GSPO",
@@ -111,8 +105,14 @@ TECHNIQUE = Technique(
     arguments=online.arguments,
     parameters=GSPOParameters,
     handbook=__doc__,
-    metrics=online.online_metrics(),
+    metrics=online.online_metrics(
+        clipped=Healthy(
+            f"{PAPER}: about 0.15 by design, where GRPO clips 0.001. Beyond one half, most answers teach "
+            "nothing",
+            high=0.5,
+        )
+    ),
     best_by=("eval_reward", "higher"),
     order=76,
-    suggest=suggest,
+    suggestions=online.suggestions,
 )

@@ -20,11 +20,14 @@ is what the paper's results correspond to.
 General Theoretical Paradigm to Understand Learning from Human Preferences”, arXiv 2310.12036.
 """
 
-from typing import Any
-
 from studio.parameters import setting
-from studio.techniques.base import Technique
-from studio.techniques.preference import ReferencedParameters, preference_metrics, rates
+from studio.techniques.base import Suggestion, Technique, is_tiny
+from studio.techniques.preference import (
+    ReferencedParameters,
+    on_the_starter,
+    preference_metrics,
+    rate_of_dpo,
+)
 
 
 class IPOParameters(ReferencedParameters):
@@ -40,18 +43,10 @@ class IPOParameters(ReferencedParameters):
     )
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    return rates(
-        adapter,
-        size,
-        full=5e-7,
-        part=5e-6,
-        of_full={"learning_rate": 3e-5},
-        of_part={"learning_rate": 3e-4},
-        per_device_train_batch_size=16,
-        max_length=256,
-        eval_steps=10,
-    )
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    if is_tiny(size):
+        return on_the_starter(learning_rate=3e-5 if adapter == "full" else 3e-4)
+    return rate_of_dpo(adapter, size)
 
 
 TECHNIQUE = Technique(
@@ -67,7 +62,7 @@ TECHNIQUE = Technique(
     config="trl:DPOConfig",
     parameters=IPOParameters,
     fixed={"loss_type": ["ipo"]},
-    suggest=suggest,
+    suggestions=suggestions,
     handbook=__doc__,
     metrics=preference_metrics(),
     aliases=("identity preference optimisation", "identity policy optimization", "ΨPO", "Psi-PO"),

@@ -25,8 +25,8 @@ technique. An offline preference loss, not reinforcement learning.
 from typing import Any
 
 from studio.parameters import setting
-from studio.techniques.base import Technique
-from studio.techniques.preference import ReferencedParameters, preference_metrics, rates
+from studio.techniques.base import TEN_TIMES, Suggestion, Technique, is_tiny, suggested
+from studio.techniques.preference import ReferencedParameters, on_the_starter, preference_metrics
 
 
 class IterativeRPOParameters(ReferencedParameters):
@@ -56,19 +56,15 @@ def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:
     return {"loss_weights": [1.0, given["rpo_alpha"]]}
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    return rates(
-        adapter,
-        size,
-        full=7e-7,
-        part=7e-6,
-        of_full={"learning_rate": 1e-3},
-        of_part={"learning_rate": 5e-3},
-        rpo_alpha=30.0,
-        per_device_train_batch_size=16,
-        max_length=256,
-        eval_steps=10,
-    )
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    full = adapter == "full"
+    if is_tiny(size):
+        return on_the_starter(learning_rate=1e-3 if full else 5e-3, rpo_alpha=30.0)
+    if full:
+        return suggested(
+            "arXiv 2404.19733, section 3: 7e-7 for a model of 70B; here for all sizes", learning_rate=7e-7
+        )
+    return suggested(TEN_TIMES, learning_rate=7e-6)
 
 
 TECHNIQUE = Technique(
@@ -85,7 +81,7 @@ TECHNIQUE = Technique(
     parameters=IterativeRPOParameters,
     fixed={"loss_type": ["sigmoid", "sft"]},
     arguments=arguments,
-    suggest=suggest,
+    suggestions=suggestions,
     handbook=__doc__,
     metrics=preference_metrics(),
     aliases=("RPO", "iterative reasoning preference optimisation", "DPO + NLL", "DPO+SFT", "rpo_alpha"),

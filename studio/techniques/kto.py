@@ -22,11 +22,12 @@ not reinforcement learning. Paper: Ethayarajh et al., “KTO: Model Alignment as
 Optimization”, arXiv 2402.01306.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from studio.parameters import setting
-from studio.techniques.base import MetricInfo, Technique
-from studio.techniques.preference import ReferencedParameters, preference_metrics, rates
+from studio.techniques.base import TEN_TIMES, Suggestion, Technique, is_tiny, suggested
+from studio.techniques.metrics import NATS_OF_AN_ANSWER, Healthy, MetricInfo
+from studio.techniques.preference import ReferencedParameters, on_the_starter, preference_metrics
 
 
 class KTOParameters(ReferencedParameters):
@@ -74,18 +75,13 @@ class KTOParameters(ReferencedParameters):
     )
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    return rates(
-        adapter,
-        size,
-        full=1e-6,
-        part=1e-5,
-        of_full={"learning_rate": 5e-5},
-        of_part={"learning_rate": 5e-4},
-        per_device_train_batch_size=32,
-        max_length=256,
-        eval_steps=10,
-    )
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    full = adapter == "full"
+    if is_tiny(size):
+        return on_the_starter(learning_rate=5e-5 if full else 5e-4, per_device_train_batch_size=32)
+    if full:
+        return suggested("arXiv 2402.01306, section 4: 5e-7 to 5e-6, for all sizes", learning_rate=1e-6)
+    return suggested(TEN_TIMES, learning_rate=1e-5)
 
 
 TECHNIQUE = Technique(
@@ -100,7 +96,7 @@ TECHNIQUE = Technique(
     trainer="worker.trainers.kto:KTOTrainer",
     config="worker.trainers.kto:KTOConfig",
     parameters=KTOParameters,
-    suggest=suggest,
+    suggestions=suggestions,
     handbook=__doc__,
     metrics=[
         MetricInfo(
@@ -109,7 +105,7 @@ TECHNIQUE = Technique(
             "Preference",
             "Share of answers whose reward lies on the side of the KL that their label says. One half is "
             "chance.",
-            healthy=(0.5, None),
+            healthy=Healthy("One half is chance", low=0.5),
         ),
         *(
             each
@@ -123,7 +119,7 @@ TECHNIQUE = Technique(
             "How far the model has moved on the whole; gains and losses are counted from here. Zero at the "
             "start.",
             unit="nats",
-            healthy=(0.0, None),
+            healthy=NATS_OF_AN_ANSWER,
         ),
         MetricInfo(
             "weights/desirable",

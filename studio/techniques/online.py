@@ -12,9 +12,17 @@ from pydantic import model_validator
 from studio.errors import StudioError
 from studio.parameters import setting
 from studio.techniques import tools
-from studio.techniques.base import MetricInfo, TrainingParameters, common_metrics
+from studio.techniques.base import (
+    ON_THE_STARTER,
+    TEN_TIMES,
+    TRANSFORMERS,
+    Suggestion,
+    TrainingParameters,
+    is_tiny,
+    suggested,
+)
+from studio.techniques.metrics import CUT_OFF, Healthy, MetricInfo, common_metrics
 
-TINY = 50_000_000  # parameters; below, a model is trained like one being pretrained
 SHAPES = ("prompt", "chat", "instruction")  # of the latter two, the last answer becomes the reference
 
 
@@ -47,7 +55,7 @@ class OnlineParameters(TrainingParameters):
         "Answers (not prompts) put through the model at once on each device. Batch size × gradient "
         "accumulation ÷ answers per prompt = prompts per update.",
         unit="answers",
-        source="transformers TrainingArguments default",
+        source=TRANSFORMERS,
         basic=True,
         ge=1,
         le=4096,
@@ -187,25 +195,39 @@ def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:
     }
 
 
-def rates(adapter: str, size: int | None, **tiny: Any) -> dict[str, Any]:
-    """The learning rate by adapter; below 50 million parameters, settings for a model that answers in a few
-    dozen tokens and is trained on a CPU, and `tiny` of the technique's own."""
-    is_full = adapter == "full"
-    if size is None or size >= TINY:
-        return {"learning_rate": 1e-6 if is_full else 1e-5}
-    return {
-        "learning_rate": 3e-4 if is_full else 1e-3,
-        "per_device_train_batch_size": 128,
-        "gradient_accumulation_steps": 1,
-        "max_completion_length": 64,
-        "max_steps": 40,
-        "lr_scheduler_type": "cosine",
-        "warmup_ratio": 0.08,
-    } | tiny
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    """The learning rate by adapter; for a tiny model, settings for one that answers in a few dozen tokens and
+    is trained on a CPU."""
+    full = adapter == "full"
+    if is_tiny(size):
+        return suggested(
+            ON_THE_STARTER,
+            learning_rate=3e-4 if full else 1e-3,
+            per_device_train_batch_size=128,
+            gradient_accumulation_steps=1,
+            max_completion_length=64,
+            max_steps=40,
+            lr_scheduler_type="cosine",
+            warmup_ratio=0.08,
+        )
+    if full:
+        papers = (
+            "1e-6 in DeepSeekMath (arXiv 2402.03300, 7B) and DAPO (arXiv 2503.14476, 32B), so for all sizes"
+        )
+        return suggested(papers, learning_rate=1e-6)
+    return suggested(TEN_TIMES, learning_rate=1e-5)
 
 
-def online_metrics(*more: MetricInfo) -> list[MetricInfo]:
-    """What every trainer on groups of answers logs, and `more` of its own."""
+CLIPPED_TOKENS = Healthy(
+    "Ai2's open-instruct, guide to monitoring: a few per cent are normal; above 20 to 30 an update wants to "
+    "go far further than it may",
+    high=0.2,
+)
+
+
+def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list[MetricInfo]:
+    """What every trainer on groups of answers logs, and `more` of its own; `clipped` is how much of the loss
+    its clip may hold back."""
     plain = {metric.key: metric for metric in common_metrics()}
     return [
         MetricInfo(
@@ -220,6 +242,17 @@ def online_metrics(*more: MetricInfo) -> list[MetricInfo]:
             "Spread of the reward",
             "Reward",
             "Standard deviation over the batch. Near zero there is nothing to compare.",
+            healthy=Healthy(
+                "What one right answer in 400 leaves, where rewards are 0 or 1: with less there is hardly "
+                "anything to learn from",
+                low=0.05,
+            ),
+        ),
+        MetricInfo(
+            "eval_reward_std",
+            "Spread of the reward, held out",
+            "Reward",
+            "Standard deviation over a batch of held-out prompts. Zero where all are answered equally well.",
         ),
         MetricInfo(
             "rewards/*/mean",
@@ -236,7 +269,11 @@ def online_metrics(*more: MetricInfo) -> list[MetricInfo]:
             "Groups",
             "Share of groups whose answers all got the same reward. They teach nothing. Above one half most "
             "of the generation is wasted: take easier or harder prompts, more answers per prompt, or DAPO.",
-            healthy=(None, 0.5),
+            healthy=Healthy(
+                "The studio's rule: beyond one half, more is generated in vain than to learn from (DAPO, "
+                "arXiv 2503.14476, section 3.2)",
+                high=0.5,
+            ),
         ),
         *more,
         *tools.METRICS,
@@ -247,6 +284,7 @@ def online_metrics(*more: MetricInfo) -> list[MetricInfo]:
             "Share of the loss that clipping holds back: tokens, or whole answers in GSPO and RLOO. Zero "
             "while every update learns from fresh answers. A large share says that too many updates are made "
             "on old answers, or that the rate is too high; GSPO clips far more by design.",
+            healthy=clipped,
         ),
         MetricInfo(
             "clip_ratio/low_mean",
@@ -269,7 +307,7 @@ def online_metrics(*more: MetricInfo) -> list[MetricInfo]:
             "How undecided the model is about each token. Falls slowly as it learns. A fall to near zero is "
             "collapse: all answers become alike, groups lose their spread and learning stops.",
             unit="nats",
-            healthy=(0.01, None),
+            healthy=Healthy("arXiv 2505.22617: the reward stops rising as the entropy is used up", low=0.01),
         ),
         MetricInfo(
             "kl",
@@ -278,6 +316,11 @@ def online_metrics(*more: MetricInfo) -> list[MetricInfo]:
             "How far the model has moved from the one it started from, per token. Logged where the KL weight "
             "is above zero. A steep rise comes before gibberish.",
             unit="nats",
+            healthy=Healthy(
+                "The studio's rule: over 100 tokens these are the 50 nats at which arXiv 2403.17031 found "
+                "models over-optimised",
+                high=0.5,
+            ),
         ),
         MetricInfo(
             "completions/mean_length", "Length", "Length", "Mean length of the answers.", unit="tokens"
@@ -290,7 +333,7 @@ def online_metrics(*more: MetricInfo) -> list[MetricInfo]:
             "Length",
             "Share of answers that ran into the longest length. Much of it makes the reward unfair to long "
             "answers: allow longer ones, punish length softly (DAPO), or ignore cut-off answers.",
-            healthy=(None, 0.3),
+            healthy=CUT_OFF,
         ),
         MetricInfo(
             "completions/mean_terminated_length",

@@ -43,7 +43,16 @@ from pydantic import model_validator
 from studio.errors import StudioError
 from studio.parameters import setting
 from studio.techniques import online, ppo_metrics
-from studio.techniques.base import Input, Technique, TrainingParameters
+from studio.techniques.base import (
+    TEN_TIMES,
+    TRANSFORMERS,
+    Input,
+    Suggestion,
+    Technique,
+    TrainingParameters,
+    is_tiny,
+    suggested,
+)
 
 PAPER = "N+ implementation details, arXiv 2403.17031"
 
@@ -75,7 +84,7 @@ class PPOParameters(TrainingParameters):
         "Batch size",
         "Answers put through policy and value model at once on each device.",
         unit="answers",
-        source="transformers TrainingArguments default",
+        source=TRANSFORMERS,
         basic=True,
         ge=1,
         le=4096,
@@ -304,20 +313,23 @@ def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:
     return {name: given[name] or None for name in optional}
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """Rates by adapter and model size; below 50 million parameters also a rollout that a CPU can do."""
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    """Rates by adapter and model size; for a tiny model also a rollout that a CPU can do."""
     full = adapter == "full"
-    if size is None or size >= online.TINY:
-        return {"learning_rate": 3e-6 if full else 3e-5}
-    return {
-        "learning_rate": 3e-4 if full else 1e-3,
-        "value_learning_rate": 3e-3 if full else 5e-3,
-        "warmup_ratio": 0.08,
-        "per_device_train_batch_size": 64,
-        "gradient_accumulation_steps": 1,
-        "max_completion_length": 64,
-        "max_steps": 80,
-    }
+    if is_tiny(size):
+        return suggested(
+            "Measured on the starter model and the medication directions, as the handbook tells",
+            learning_rate=3e-4 if full else 1e-3,
+            value_learning_rate=3e-3 if full else 5e-3,
+            warmup_ratio=0.08,
+            per_device_train_batch_size=64,
+            gradient_accumulation_steps=1,
+            max_completion_length=64,
+            max_steps=80,
+        )
+    if full:
+        return suggested(f"{PAPER}: 3e-6 for 1B, 2.8B and 6.9B alike", learning_rate=3e-6)
+    return suggested(TEN_TIMES, learning_rate=3e-5)
 
 
 TECHNIQUE = Technique(
@@ -350,5 +362,5 @@ TECHNIQUE = Technique(
     metrics=ppo_metrics.METRICS,
     best_by=("eval_reward", "higher"),
     order=62,
-    suggest=suggest,
+    suggestions=suggestions,
 )

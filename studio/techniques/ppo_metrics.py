@@ -2,11 +2,14 @@
 techniques on groups of answers are theirs."""
 
 from studio.techniques import online
-from studio.techniques.base import MetricInfo
+from studio.techniques.metrics import NATS_OF_AN_ANSWER, Healthy, MetricInfo
 
 OF_OTHERS = {metric.key: metric for metric in online.online_metrics()}
 METRICS = [
-    *(OF_OTHERS[key] for key in ("reward", "reward_std", "rewards/*/mean", "rewards/*/std")),
+    *(
+        OF_OTHERS[key]
+        for key in ("reward", "reward_std", "eval_reward_std", "rewards/*/mean", "rewards/*/std")
+    ),
     OF_OTHERS["entropy"],
     MetricInfo(
         "kl",
@@ -15,7 +18,7 @@ METRICS = [
         "How much likelier an answer is now than to the model it started from, summed over its tokens. Grows "
         "as it learns; a steep rise comes before gibberish.",
         unit="nats",
-        healthy=(None, 20.0),
+        healthy=NATS_OF_AN_ANSWER,
     ),
     MetricInfo("kl_coef", "KL weight", "Policy", "β in force; moves only with a KL target.", exact=True),
     MetricInfo(
@@ -25,7 +28,10 @@ METRICS = [
         "How far the policy is from the one that answered, per token. 0 in the first update of each rollout. "
         "High values say that the learning rate or the number of passes is too high.",
         unit="nats",
-        healthy=(None, 0.1),
+        healthy=Healthy(
+            "37 implementation details of PPO leaves a rollout at 0.01 to 0.02; this is five times that",
+            high=0.1,
+        ),
     ),
     MetricInfo(
         "clip_ratio",
@@ -33,7 +39,7 @@ METRICS = [
         "Clipping",
         "Share of tokens the clip holds back. Zero throughout says that the rate could be higher, a third "
         "that it is too high.",
-        healthy=(None, 0.3),
+        healthy=Healthy(online.CLIPPED_TOKENS.source, high=0.3),
     ),
     MetricInfo(
         "value_clip_ratio",
@@ -41,7 +47,9 @@ METRICS = [
         "Clipping",
         "Share of values the value clip holds back. If high, scores are large beside the clip: "
         "normalise them.",
-        healthy=(None, 0.5),
+        healthy=Healthy(
+            "The studio's rule: beyond one half, it is the clip that says where values go", high=0.5
+        ),
     ),
     MetricInfo(
         "explained_variance",
@@ -49,7 +57,7 @@ METRICS = [
         "Value model",
         "Share of the differences between returns that the value model foresaw. 0 at first, then rising; 1 "
         "is all. Well below 0 it misleads: raise its learning rate, or start it from the reward model.",
-        healthy=(-0.2, 1.0),
+        healthy=Healthy("The studio's rule: 0 foresees nothing; a little below is chance", low=-0.2),
     ),
     MetricInfo("values/mean", "Expected score", "Value model", "Mean value over the tokens of a rollout."),
     MetricInfo("returns/mean", "Return", "Value model", "What the values should have been, on average."),

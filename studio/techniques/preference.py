@@ -8,9 +8,10 @@ defaults here: low rates, one epoch, and the checkpoint that did best on held-ou
 from typing import Any
 
 from studio.parameters import setting
-from studio.techniques.base import MetricInfo, RowParameters, common_metrics
+from studio.techniques.base import ON_THE_STARTER, TEN_TIMES, RowParameters, Suggestion, suggested
+from studio.techniques.metrics import KNOWS_THE_LANGUAGE, Healthy, MetricInfo, common_metrics
 
-TINY = 50_000_000  # parameters; below, a model is trained like one being pretrained
+LARGE = 60_000_000_000  # parameters; recipes that change with size change at 70B
 
 
 class PreferenceParameters(RowParameters):
@@ -54,17 +55,25 @@ class ReferencedParameters(PreferenceParameters):
         "Reference computed beforehand",
         "Computes what the starting model says of all rows before training, so that it need not stay in "
         "memory. For full fine-tuning; an adapter needs no second model anyway.",
+        source="TRL DPOConfig default",
     )
 
 
-def rates(adapter: str, size: int | None, full: float, part: float, **tiny: Any) -> dict[str, Any]:
-    """The learning rate for full fine-tuning or for an adapter; below 50 million parameters the settings
-    `tiny`, in which `full` and `part` may stand for those of either."""
-    is_full = adapter == "full"
-    if size is None or size >= TINY:
-        return {"learning_rate": full if is_full else part}
-    shared = {name: value for name, value in tiny.items() if name not in ("of_full", "of_part")}
-    return shared | tiny["of_full" if is_full else "of_part"]
+def rate_of_dpo(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    """The learning rate of DPO and its nearest kin."""
+    is_large = size is not None and size >= LARGE
+    if adapter != "full":
+        return suggested(TEN_TIMES, learning_rate=2e-6 if is_large else 5e-6)
+    if is_large:
+        return suggested("DPO in Tulu 3 (arXiv 2411.15124): 2e-7 for 70B and 405B", learning_rate=2e-7)
+    source = "DPO in Zephyr (arXiv 2310.16944, 7B) and Tulu 3 (arXiv 2411.15124, 8B): 5e-7"
+    return suggested(source, learning_rate=5e-7)
+
+
+def on_the_starter(**values: Any) -> dict[str, Suggestion]:
+    """What a tiny model wants: `values` of the technique's own, and short rows and runs."""
+    shared = {"per_device_train_batch_size": 16, "max_length": 256, "eval_steps": 10}
+    return suggested(ON_THE_STARTER, **shared | values)
 
 
 def preference_metrics(*more: MetricInfo, nats: str = "") -> list[MetricInfo]:
@@ -77,7 +86,7 @@ def preference_metrics(*more: MetricInfo, nats: str = "") -> list[MetricInfo]:
             "Preference",
             "Share of pairs in which the chosen answer has the higher reward. One half is chance; a share "
             "that stays at 1 has nothing left to teach.",
-            healthy=(0.5, None),
+            healthy=Healthy("One half is chance; before anything has moved it may be less", low=0.5),
         ),
         MetricInfo(
             "rewards/margins",
@@ -85,7 +94,7 @@ def preference_metrics(*more: MetricInfo, nats: str = "") -> list[MetricInfo]:
             "Preference",
             "How much higher the chosen answer's reward is. Should grow, then flatten; one that grows "
             "without end is over-optimisation.",
-            healthy=(0.0, None),
+            healthy=Healthy("Below 0 the rejected answers are the ones preferred", low=0),
         ),
         MetricInfo(
             "rewards/chosen",
@@ -121,6 +130,7 @@ def preference_metrics(*more: MetricInfo, nats: str = "") -> list[MetricInfo]:
             "Token accuracy",
             "Likelihood",
             "Share of the chosen answers' tokens that the model would have written itself.",
+            healthy=KNOWS_THE_LANGUAGE,
         ),
         MetricInfo(
             "entropy",

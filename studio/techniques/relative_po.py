@@ -22,11 +22,17 @@ Optimization (Yin et al., arXiv 2402.10958); Iterative Reasoning Preference Opti
 technique. An offline preference loss, not reinforcement learning.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from studio.parameters import setting
-from studio.techniques.base import MetricInfo, Technique
-from studio.techniques.preference import PreferenceParameters, preference_metrics, rates
+from studio.techniques.base import Suggestion, Technique, is_tiny
+from studio.techniques.metrics import MetricInfo
+from studio.techniques.preference import (
+    PreferenceParameters,
+    on_the_starter,
+    preference_metrics,
+    rate_of_dpo,
+)
 
 
 class RelativePOParameters(PreferenceParameters):
@@ -66,18 +72,10 @@ class RelativePOParameters(PreferenceParameters):
     )
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    return rates(
-        adapter,
-        size,
-        full=5e-7,
-        part=5e-6,
-        of_full={"learning_rate": 3e-5},
-        of_part={"learning_rate": 3e-4},
-        per_device_train_batch_size=16,
-        max_length=256,
-        eval_steps=10,
-    )
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    if is_tiny(size):
+        return on_the_starter(learning_rate=3e-5 if adapter == "full" else 3e-4)
+    return rate_of_dpo(adapter, size)
 
 
 TECHNIQUE = Technique(
@@ -92,7 +90,7 @@ TECHNIQUE = Technique(
     trainer="worker.trainers.relative_po:RelativePOTrainer",
     config="worker.trainers.relative_po:RelativePOConfig",
     parameters=RelativePOParameters,
-    suggest=suggest,
+    suggestions=suggestions,
     handbook=__doc__,
     metrics=preference_metrics(
         MetricInfo(
@@ -101,7 +99,6 @@ TECHNIQUE = Technique(
             "Preference",
             "How much of the contrast stays with the rejected answer to the same prompt. 1 is DPO; one "
             "divided by the batch size takes every prompt for equally near.",
-            healthy=(0.0, 1.0),
         )
     ),
     aliases=("RPO", "relative preference optimisation", "contrast matrix", "cross-prompt"),

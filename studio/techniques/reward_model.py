@@ -26,8 +26,16 @@ pairs where prompts have several rated answers, and learned as numbers where the
 from typing import Any, Literal
 
 from studio.parameters import setting
-from studio.techniques.base import MetricInfo, RowParameters, Technique, common_metrics
-from studio.techniques.preference import rates
+from studio.techniques.base import (
+    TEN_TIMES,
+    RowParameters,
+    Suggestion,
+    Technique,
+    is_tiny,
+    suggested,
+)
+from studio.techniques.metrics import Healthy, MetricInfo, common_metrics
+from studio.techniques.preference import LARGE, on_the_starter
 
 
 class RewardParameters(RowParameters):
@@ -73,6 +81,7 @@ class RewardParameters(RowParameters):
         "Learn from ratings",
         "For rated rows. “pairs”: two answers to the same prompt, by which is rated higher. “scores”: the "
         "rating itself. “auto”: pairs where at least half of the rows can be compared.",
+        source="The studio's choice: pairs ask for the order alone, scores for one scale of all raters",
         basic=True,
     )
     center_rewards_coefficient: float = setting(
@@ -89,19 +98,14 @@ def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:
     return {"center_rewards_coefficient": given["center_rewards_coefficient"] or None}
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    return rates(
-        adapter,
-        size,
-        full=1e-5,
-        part=1e-4,
-        of_full={"learning_rate": 3e-4},
-        of_part={"learning_rate": 3e-3},
-        num_train_epochs=2.0,
-        per_device_train_batch_size=16,
-        max_length=256,
-        eval_steps=10,
-    )
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    full, is_large = adapter == "full", size is not None and size >= LARGE
+    if is_tiny(size):
+        return on_the_starter(learning_rate=3e-4 if full else 3e-3, num_train_epochs=2.0)
+    if not full:
+        return suggested(TEN_TIMES, learning_rate=5e-5 if is_large else 1e-4)
+    source = "Llama 2 (arXiv 2307.09288, section 3.2.2): 5e-6 for 70B, 1e-5 for smaller ones"
+    return suggested(source, learning_rate=5e-6 if is_large else 1e-5)
 
 
 TECHNIQUE = Technique(
@@ -117,7 +121,7 @@ TECHNIQUE = Technique(
     config="worker.trainers.reward:RewardConfig",
     parameters=RewardParameters,
     arguments=arguments,
-    suggest=suggest,
+    suggestions=suggestions,
     handbook=__doc__,
     metrics=[
         *common_metrics(),
@@ -126,21 +130,24 @@ TECHNIQUE = Technique(
             "Ranking accuracy",
             "Ranking",
             "Share of comparisons in which the better answer gets the higher reward. One half is chance.",
-            healthy=(0.5, None),
+            healthy=Healthy("One half is chance", low=0.5),
         ),
         MetricInfo(
             "eval_accuracy",
             "Held-out accuracy",
             "Ranking",
             "The same on comparisons that the model does not train on: what a reward model is judged by.",
-            healthy=(0.6, None),
+            healthy=Healthy(
+                "arXiv 2403.17031: reward models of 1B to 6.9B come to 0.63 to 0.69 on people's comparisons",
+                low=0.6,
+            ),
         ),
         MetricInfo(
             "margin",
             "Reward margin",
             "Ranking",
             "How much higher the better answer's reward is.",
-            healthy=(0.0, None),
+            healthy=Healthy("Below 0 the worse answers get the higher reward", low=0),
         ),
         MetricInfo(
             "rating_error",
@@ -148,7 +155,17 @@ TECHNIQUE = Technique(
             "Ranking",
             "Root mean squared error of the predicted ratings, in units of the ratings.",
         ),
-        MetricInfo("mean_reward", "Mean reward", "Rewards", "Should stay near zero.", healthy=(-2.0, 2.0)),
+        MetricInfo(
+            "mean_reward",
+            "Mean reward",
+            "Rewards",
+            "Should stay near zero.",
+            healthy=Healthy(
+                "The studio's rule; the pull towards zero (arXiv 2312.09244, eq. 2) holds it there",
+                low=-2,
+                high=2,
+            ),
+        ),
         MetricInfo("min_reward", "Lowest reward", "Rewards", "The lowest reward in the batch."),
         MetricInfo("max_reward", "Highest reward", "Rewards", "The highest reward in the batch."),
         MetricInfo("num_tokens", "Tokens seen", "Throughput", "Tokens trained on so far.", exact=True),

@@ -19,11 +19,10 @@ come from single trials on the starter model.
 last answer is the reference. **Paper.** Back to Basics, Ahmadian et al. 2024, arXiv 2402.14740.
 """
 
-from typing import Any
-
 from studio.parameters import setting
 from studio.techniques import online
 from studio.techniques.base import Technique
+from studio.techniques.metrics import Healthy
 
 
 class RLOOParameters(online.OnlineParameters):
@@ -55,11 +54,6 @@ class RLOOParameters(online.OnlineParameters):
     )
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """Rates by adapter and model size."""
-    return online.rates(adapter, size)
-
-
 TECHNIQUE = Technique(
     name="rloo",
     title="RLOO",
@@ -78,8 +72,13 @@ TECHNIQUE = Technique(
     arguments=online.arguments,
     parameters=RLOOParameters,
     handbook=__doc__,
-    metrics=online.online_metrics(),
+    metrics=online.online_metrics(
+        clipped=Healthy(
+            "The studio's rule: RLOO clips whole answers; beyond one half, most of them teach nothing",
+            high=0.5,
+        )
+    ),
     best_by=("eval_reward", "higher"),
     order=64,
-    suggest=suggest,
+    suggestions=online.suggestions,
 )

@@ -21,7 +21,10 @@ Very small models, such as the built-in starter, need a far higher rate than lar
 from typing import Any, Literal
 
 from studio.parameters import setting
-from studio.techniques.base import MetricInfo, RowParameters, Technique, common_metrics
+from studio.techniques.base import RowParameters, Suggestion, Technique, is_tiny, suggested
+from studio.techniques.metrics import KNOWS_THE_LANGUAGE, MetricInfo, common_metrics
+
+UP_TO_13B = 14_000_000_000  # parameters, generously counted: above, QLoRA halves its rate
 
 
 class SFTParameters(RowParameters):
@@ -65,13 +68,27 @@ def arguments(given: dict[str, Any], shape: str) -> dict[str, Any]:
     }
 
 
-def suggest(adapter: str, size: int | None) -> dict[str, Any]:
-    """Rates by model size: a model below 50 million parameters is trained like one being pretrained."""
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    """Rates by adapter and model size: a tiny model is trained like one being pretrained."""
     full = adapter == "full"
-    if size is not None and size < 50_000_000:
-        tiny = {"per_device_train_batch_size": 16, "max_length": 256, "warmup_ratio": 0.08}
-        return tiny | {"learning_rate": 2e-3 if full else 1e-2, "num_train_epochs": 8.0 if full else 10.0}
-    return {"learning_rate": 2e-5 if full else 2e-4}
+    if is_tiny(size):
+        return suggested(
+            "Measured on the starter model: benchmarks/sft_sample.py",
+            learning_rate=2e-3 if full else 1e-2,
+            num_train_epochs=8.0 if full else 10.0,
+            per_device_train_batch_size=16,
+            max_length=256,
+            warmup_ratio=0.08,
+        )
+    if full:
+        source = (
+            "Llama 2 (arXiv 2307.09288, section 3.1): 2e-5 from 7B to 70B. Tulu 3 (arXiv 2411.15124), with "
+            "far more data, goes lower: 5e-6 for 8B, 2e-6 for 70B"
+        )
+        return suggested(source, learning_rate=2e-5)
+    if size is not None and size > UP_TO_13B:
+        return suggested("QLoRA (arXiv 2305.14314), table 9: 1e-4 for 33B and 65B", learning_rate=1e-4)
+    return suggested("QLoRA (arXiv 2305.14314), table 9: 2e-4 for 7B and 13B", learning_rate=2e-4)
 
 
 TECHNIQUE = Technique(
@@ -88,7 +105,7 @@ TECHNIQUE = Technique(
     handbook=__doc__,
     order=10,
     arguments=arguments,
-    suggest=suggest,
+    suggestions=suggestions,
     metrics=[
         *common_metrics(),
         MetricInfo(
@@ -96,12 +113,14 @@ TECHNIQUE = Technique(
             "Token accuracy",
             "Accuracy",
             "Share of answer tokens the model would have chosen itself.",
+            healthy=KNOWS_THE_LANGUAGE,
         ),
         MetricInfo(
             "eval_mean_token_accuracy",
             "Held-out token accuracy",
             "Accuracy",
             "The same on rows the model does not train on.",
+            healthy=KNOWS_THE_LANGUAGE,
         ),
         MetricInfo(
             "entropy",

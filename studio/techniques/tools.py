@@ -13,7 +13,7 @@ from studio import environments
 from studio.errors import NotFound, StudioError
 from studio.graders.reading import JsonText
 from studio.parameters import Parameters, setting
-from studio.techniques.base import MetricInfo
+from studio.techniques.metrics import Healthy, MetricInfo
 
 
 class ToolParameters(Parameters):
@@ -25,6 +25,7 @@ class ToolParameters(Parameters):
         "Environment",
         "Tools that the model may call while it answers: calculator, lookup or python. Empty: none. The "
         "prompts must be conversations, and the model's chat template must know tools.",
+        source="None: GRPO and its kin as published answer in one go",
         kind="environment",
         ours=True,
     )
@@ -32,6 +33,7 @@ class ToolParameters(Parameters):
         "",
         "Settings of the environment",
         'As JSON, such as {"column": "documents", "lines": 3} for lookup. Empty: its defaults.',
+        source="Each environment has defaults of its own",
         kind="json",
         ours=True,
     )
@@ -75,6 +77,8 @@ METRICS = (
         "Tools",
         "Share of calls that came back as an error: an unknown tool, wrong arguments, a program that fails. "
         "The model reads the error and may try again.",
-        healthy=(None, 0.2),
+        healthy=Healthy(
+            "The studio's rule: beyond one in five, errors take the place of an answer", high=0.2
+        ),
     ),
 )

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from app import errors, parts
 from app.api import new_run as api
+from app.forms import readable
 from app.pages import new_run
 from app.pages.new_run_parts import PARTS
 from app.setup import Setup, beginning, several, verdict
@@ -204,17 +205,20 @@ def test_techniques_stand_in_groups_with_the_data_that_fits_and_are_found_by_eve
     assert '<details class="chooser" id="technique-chooser">' in chosen
 
 
-def test_settings_are_recommended_for_model_and_adapter_with_the_source_of_the_default(
+def test_settings_are_recommended_for_model_and_adapter_each_value_with_its_own_source(
     browser: TestClient,
 ) -> None:
-    suggest = techniques.get("sft").suggest
+    sft = techniques.get("sft")
+    default = about(sft.parameters.model_fields["learning_rate"])["source"]
     for model, size, said in (("1", 1_000_000, "1M"), ("2", 7_000_000_000, "7B")):
         for adapter in ("full", "lora"):
             form = Form(browser, technique="sft", model=model, adapter=adapter)
-            assert float(form.value("parameters:learning_rate")) == suggest(adapter, size)["learning_rate"]
+            rate, source = sft.suggestions(adapter, size)["learning_rate"]
+            assert float(form.value("parameters:learning_rate")) == rate
             assert f"a model of {said} parameters with {adapters.get(adapter).title}" in form.all
-    field = techniques.get("sft").parameters.model_fields["learning_rate"]
-    assert about(field)["source"] in form.all
+            told = f"Recommended here {readable(rate)} ({source})"
+            other = ", as by default" if rate == 2e-5 else f"; otherwise {readable(2e-5)}"
+            assert f"{told}{other} ({default})." in form.all
 
 
 # ---- what follows an edit -----------------------------------------------------------------------------
@@ -590,12 +594,14 @@ def test_a_recommendation_is_named_and_followed_for_the_technique_it_is_about(br
         answers = {"main_gap": "preference_alignment", "phase_done": 2, "n_pairs": 5000}
         kept = recommendations.save(session, answers)
         number, start = kept.id, kept.result["start_params"]
+        sources = [fact.source for fact in recommendations.card_of(kept).start_params]
     assert start, kept.result["technique"]
     form = Form(browser, technique=kept.result["technique"], recommendation=str(number), model="1")
     assert "The guide recommended" in form.part("new-run-head")
     assert "with the starting values of the guide" in form.all
     for name, value in start.items():
         assert float(form.value(f"parameters:{name}")) == value
+    assert all(source in form.all for source in sources)
     form.edit({"technique": "sft", "dataset": "1"})
     assert "starting values" not in form.part("new-run-settings")
     form.start()

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.pages import run as page
 from app.pages import run_samples
-from studio import attempts, db, runs
+from studio import attempts, db, runs, techniques
 from studio.models import Checkpoint, Model, Run, Sample, State
 from tests import made_runs
 
@@ -175,10 +175,24 @@ def test_only_answers_with_something_in_common_are_marked_word_by_word() -> None
     assert run_samples.marked("abc def", "1 2 3 4") == ([("abc def", False)], [("1 2 3 4", False)])
 
 
-def test_settings_say_what_was_changed_suggested_or_default(database: Path) -> None:
+def test_a_figure_outside_its_healthy_range_says_so_in_words(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session)
+        run.latest = {"mean_token_accuracy": 0.9}
+    assert "healthy" not in header(run)
+    with db.transaction() as session:
+        runs.get(session, run.id).latest = {"mean_token_accuracy": 0.1}
+    assert "too low: healthy is above 0.3" in header(run)
+
+
+def test_settings_say_what_was_changed_suggested_or_default_and_why(database: Path) -> None:
     with db.transaction() as session:
         run = made(session, parameters={"learning_rate": 0.0005})
     text = view(run, "settings")
+    source = techniques.get("sft").suggestions("lora", 4_200_000)["learning_rate"].source
+    assert f"otherwise 0.01: {source}" in text
+    assert f"for LoRA and a model of this size: {source}" in text
+    assert "transformers TrainingArguments default" in text
     assert "0.0005" in text
     assert "changed" in text
     assert "suggested" in text

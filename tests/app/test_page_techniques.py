@@ -12,7 +12,7 @@ from app.pages import technique as page
 from app.pages import techniques as shelf
 from studio import adapters, techniques
 from studio.datasets import shapes
-from studio.techniques import MetricInfo, Technique
+from studio.techniques import Technique
 
 
 @pytest.fixture
@@ -63,6 +63,7 @@ def test_every_setting_is_in_the_handbook_with_help_default_and_bounds(
 def test_every_metric_and_every_shape_is_explained(browser: TestClient, technique: Technique) -> None:
     said = part(browser, "technique", name=technique.name)
     assert [metric.key for metric in technique.metrics if metric.help not in said] == []
+    assert [m.key for m in technique.metrics if m.healthy and m.healthy.source not in said] == []
     assert [name for name in technique.shapes if shapes.get(name).meaning not in said] == []
 
 
@@ -135,12 +136,24 @@ def test_a_default_is_said_in_words(value: object, unit: str, words: str) -> Non
     assert page.worded(value, unit) == words
 
 
-@pytest.mark.parametrize(
-    ("bounds", "words"),
-    [((None, None), "watch the trend"), ((0.6, None), "above 0.6000"), ((0.1, 0.5), "0.1000 to 0.5000")],
-)
-def test_a_healthy_range_is_said_in_words(bounds: tuple[float | None, float | None], words: str) -> None:
-    assert page.healthy(MetricInfo("x", "X", "G", "help", healthy=bounds)) == words
+@every_technique
+def test_every_suggested_value_stands_there_with_its_source(
+    browser: TestClient, technique: Technique
+) -> None:
+    said = part(browser, "technique", name=technique.name)
+    fields = technique.parameters.model_fields
+    for adapter in page.adapters_of(technique):
+        for size in page.SIZES:
+            for name, (value, source) in technique.suggestions(adapter.name, size).items():
+                assert f"{fields[name].title} {page.worded(value)}" in said
+                assert source in said
+
+
+def test_adapters_and_sizes_with_the_same_suggestion_share_a_row() -> None:
+    rows = {(who, size): said[0][0] for who, size, said in page.suggestions(techniques.get("sft"))}
+    assert rows["Full", "7 billion or 70 billion"] == "Learning rate 2e-5"
+    assert rows["LoRA, DoRA, QLoRA", "7 billion"] == "Learning rate 0.0002"
+    assert rows["LoRA, DoRA, QLoRA", "70 billion"] == "Learning rate 0.0001"
 
 
 def test_an_unknown_technique_names_those_there_are(browser: TestClient) -> None:

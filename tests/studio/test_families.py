@@ -6,7 +6,9 @@ from studio import adapters, graders, parameters, techniques
 from studio.datasets import shapes
 from studio.errors import NotFound, StudioError
 from studio.parameters import Parameters
+from studio.techniques import Healthy, MetricInfo
 
+SIZES = (None, 1_000_000, 7_000_000_000, 70_000_000_000)
 KINDS: list[type[Parameters]] = [t.parameters for t in techniques.all()] + [
     a.parameters for a in adapters.all()
 ]
@@ -19,6 +21,16 @@ def test_every_setting_is_explained_and_its_default_is_valid(kind: type[Paramete
         assert field.title, name
         assert field.description, name
         assert field.description.rstrip().endswith((".", "?")), name
+        assert parameters.about(field).get("source"), name
+
+
+@pytest.mark.parametrize("technique", techniques.all(), ids=lambda t: t.name)
+def test_every_suggested_value_is_valid_and_has_a_source(technique: techniques.Technique) -> None:
+    for adapter in adapters.all():
+        for size in SIZES:
+            technique.parameters(**technique.suggest(adapter.name, size))
+            for name, suggestion in technique.suggestions(adapter.name, size).items():
+                assert suggestion.source, name
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -31,9 +43,30 @@ def test_every_technique_has_a_handbook_metrics_and_known_shapes(technique: tech
     assert len(technique.handbook) > 300
     assert all(shapes.get(shape) for shape in technique.shapes)
     assert len({metric.key for metric in technique.metrics}) == len(technique.metrics) > 0
-    for adapter in adapters.all():
-        for size in (None, 1_000_000, 7_000_000_000):
-            technique.parameters(**technique.suggest(adapter.name, size))
+
+
+@pytest.mark.parametrize("technique", techniques.all(), ids=lambda t: t.name)
+def test_every_technique_says_of_a_metric_what_is_healthy_and_why(technique: techniques.Technique) -> None:
+    ranges = [metric.healthy for metric in technique.metrics if metric.healthy]
+    assert ranges
+    for healthy in ranges:
+        assert healthy.source
+        assert (healthy.low, healthy.high) != (None, None)
+
+
+@pytest.mark.parametrize(
+    ("healthy", "words", "missed"),
+    [
+        (Healthy("x", low=0.6), "above 0.6 nats", ["too low", "too low", "", ""]),
+        (Healthy("x", high=0.5), "below 0.5 nats", ["", "", "too high", "too high"]),
+        (Healthy("x", low=0.1, high=0.5), "0.1 to 0.5 nats", ["", "", "too high", "too high"]),
+    ],
+)
+def test_a_healthy_range_is_said_in_words_and_its_ends_belong_to_it(
+    healthy: Healthy, words: str, missed: list[str]
+) -> None:
+    assert MetricInfo("x", "X", "G", "help", unit="nats", healthy=healthy).healthy_words() == words
+    assert [healthy.missed(value) for value in (0.1, 0.5, 0.6, 0.7)] == missed
 
 
 @pytest.mark.parametrize("technique", techniques.all(), ids=lambda each: each.name)
