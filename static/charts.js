@@ -8,7 +8,7 @@
   const POINTS = 2000; // asked of the server, a series
   const DRAWN = 1200; // drawn at most, a line: about two a pixel
   const TABLE_ROWS = 200;
-  const { number, smooth, chosen, nearest } = window.studio;
+  const { number, smooth, chosen, nearest, ends, missed } = window.studio;
   const FINISHED = new Set(["succeeded", "failed", "cancelled", "paused"]);
   const SMOOTHABLE = 50; // points; fewer are drawn as they are, smoothing would bend them away from their values
   const CONFIG = { displayModeBar: false, modeBarButtonsToRemove: ["sendChartToCloud"], doubleClick: "autosize", showTips: false };
@@ -189,7 +189,21 @@
       return high - low < 6 ? { dtick: 1 } : { nticks: 6 };
     }
 
-    function layout(chart) {
+    // The healthy range as far as the axis reaches, with a dotted line where it begins or stops.
+    function band({ info: { healthy }, log }, axis) {
+      const [lowest, highest] = axis.map((end) => (log ? 10 ** end : end));
+      const [y0, y1] = [Math.max(healthy.low ?? lowest, lowest), Math.min(healthy.high ?? highest, highest)];
+      if (y0 >= y1) return [];
+      const across = { xref: "paper", x0: 0, x1: 1, layer: "below" };
+      const edges = [healthy.low, healthy.high].filter((end) => end !== null && end > lowest && end < highest);
+      return [
+        { ...across, type: "rect", y0, y1, fillcolor: look("--healthy"), line: { width: 0 } },
+        ...edges.map((end) => ({ ...across, type: "line", y0: end, y1: end, line: { color: look("--good"), width: 1, dash: "dot" } })),
+      ];
+    }
+
+    function layout(chart, drawn) {
+      const span = chart.info.healthy && ends(drawn.flatMap(({ y }) => y), chart.info.healthy, chart.log);
       const font = { family: look("--sans"), size: 12, color: look("--ink-2") };
       const axis = { gridcolor: look("--grid"), zeroline: false, linecolor: look("--line"), automargin: true, exponentformat: "e" };
       return {
@@ -203,7 +217,8 @@
         hoverlabel: { bgcolor: look("--card"), bordercolor: look("--line-strong"), font: { ...font, size: 11, color: look("--ink") }, namelength: 20 },
         dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
         xaxis: { ...axis, ...(range ? { range: [...range], autorange: false } : { autorange: true }), tickformat: ",~d", ...ticks(chart), showspikes: false, unifiedhovertitle: { text: "step %{x:,d}" } },
-        yaxis: { ...axis, type: chart.log ? "log" : "linear", autorange: true, fixedrange: true, nticks: 5 },
+        yaxis: { ...axis, type: chart.log ? "log" : "linear", ...(span ? { range: span, autorange: false } : { autorange: true }), fixedrange: true, nticks: 5 },
+        shapes: span ? band(chart, span) : [],
       };
     }
 
@@ -212,7 +227,8 @@
       if (!chart.plot.isConnected || dragging) return;
       chart.dirty = false;
       const first = !chart.plot.data;
-      await Plotly.react(chart.plot, lines(chart), layout(chart), CONFIG);
+      const drawn = lines(chart);
+      await Plotly.react(chart.plot, drawn, layout(chart, drawn), CONFIG);
       if (!first) return;
       chart.plot.on("plotly_relayout", (change) => {
         if ("xaxis.range[0]" in change) zoom([change["xaxis.range[0]"], change["xaxis.range[1]"]]);
@@ -259,7 +275,10 @@
       const parts = all.slice(0, 4).map(({ run, steps, values }) => {
         const value = values[step === null ? values.length - 1 : nearest(steps, step)];
         const dot = make("i", { style: `background:${colour(run)}`, "aria-hidden": "true" });
-        return all.length > 1 ? make("span", { title: run.name }, dot, number(value)) : make("span", {}, number(value));
+        const said = all.length > 1 ? make("span", { title: run.name }, dot, number(value)) : make("span", {}, number(value));
+        const wrong = chart.info.healthy && missed(value, chart.info.healthy);
+        if (wrong) said.append(" ", make("em", { class: "missed", title: `Healthy: ${chart.info.healthy.words}` }, wrong));
+        return said;
       });
       chart.now.replaceChildren(...parts);
     }
@@ -286,10 +305,14 @@
         tool("Full screen", drawing(ICONS.full), () => (document.fullscreenElement ? document.exitFullscreen() : chart.card.requestFullscreen())));
       const head = make("div", { class: "chart-head" }, make("h3", { id }, info.title));
       if (info.unit) head.append(make("span", { class: "unit" }, info.unit));
-      if (info.help) head.append(make("button", { type: "button", class: "help", "data-tip": info.help, "aria-label": `${info.title}: ${info.help}` }, "?"));
+      const healthy = info.healthy ? `Healthy: ${info.healthy.words}` : "";
+      const help = [info.help, healthy && `${healthy}. ${info.healthy.source}.`].filter(Boolean).join(" ");
+      if (help) head.append(make("button", { type: "button", class: "help", "data-tip": help, "aria-label": `${info.title}: ${help}` }, "?"));
       head.append(chart.now);
       chart.card = make("section", { class: "chart", "aria-labelledby": id, "data-metric": info.key }, head,
-        make("div", { class: "chart-frame" }, chart.plot, chart.cross), make("div", { class: "chart-foot" }, chart.table, tools));
+        make("div", { class: "chart-frame" }, chart.plot, chart.cross),
+        ...(healthy ? [make("p", { class: "chart-healthy" }, healthy)] : []),
+        make("div", { class: "chart-foot" }, chart.table, tools));
       charts.set(info.key, chart);
       group(info.group || "Other").append(chart.card);
       sight.observe(chart.card);
@@ -361,8 +384,10 @@
 
     async function savePicture(chart) {
       const Plotly = await load();
-      const framed = { ...layout(chart), title: { text: plain(chart.info.title) }, paper_bgcolor: look("--card"), margin: { l: 60, r: 20, t: 50, b: 60 }, showlegend: runs.size > 1, legend: { orientation: "h" } };
-      const data = lines(chart).map((line) => ({ ...line, showlegend: line.hoverinfo !== "skip" }));
+      const drawn = lines(chart);
+      const title = [chart.info.title, chart.info.healthy && `healthy: ${chart.info.healthy.words}`].filter(Boolean).join(", ");
+      const framed = { ...layout(chart, drawn), title: { text: plain(title) }, paper_bgcolor: look("--card"), margin: { l: 60, r: 20, t: 50, b: 60 }, showlegend: runs.size > 1, legend: { orientation: "h" } };
+      const data = drawn.map((line) => ({ ...line, showlegend: line.hoverinfo !== "skip" }));
       await Plotly.downloadImage({ data, layout: framed }, { format: "png", width: 1000, height: 560, scale: 2, filename: chart.info.key.replaceAll("/", "-") });
     }
 

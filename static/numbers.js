@@ -1,4 +1,4 @@
-// Sums for the charts: smoothing, thinning, finding a step, writing a number. No page, no drawing.
+// Sums for the charts: smoothing, thinning, finding a step, writing a number, healthy ranges. No page, no drawing.
 (() => {
   "use strict";
 
@@ -60,5 +60,25 @@
     return Math.abs(steps[high] - step) < Math.abs(steps[low] - step) ? high : low;
   }
 
-  Object.assign(window.studio, { number, smooth, chosen, nearest });
+  // Both ends of an axis that `values` fill (their powers of ten where it is logarithmic); an end of the healthy
+  // range is on it only if it lies near them, for else a far one would press the curve flat. Null without values.
+  function ends(values, healthy, isLog) {
+    const placed = (numbers) => numbers.filter((value) => Number.isFinite(value) && (!isLog || value > 0)).map(isLog ? Math.log10 : Number);
+    const points = placed(values);
+    if (!points.length) return null;
+    const [low, high] = [Math.min(...points), Math.max(...points)];
+    const reach = (high - low) / 2;
+    const near = placed([healthy.low, healthy.high]).filter((end) => end >= low - reach && end <= high + reach);
+    const [bottom, top] = [Math.min(low, ...near), Math.max(high, ...near)];
+    const room = 0.06 * (top - bottom || Math.abs(top) || 1);
+    return [bottom - room, top + room];
+  }
+
+  function missed(value, { low, high }) {
+    if (!Number.isFinite(value)) return "";
+    if (low !== null && value < low) return "too low";
+    return high !== null && value > high ? "too high" : "";
+  }
+
+  Object.assign(window.studio, { number, smooth, chosen, nearest, ends, missed });
 })();

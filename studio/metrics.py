@@ -6,7 +6,7 @@ when a run went back to a checkpoint the answer says `reset` and sends the serie
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from studio import techniques
 from studio.models import Checkpoint, Metric, Run, Sample
-from studio.techniques import MetricInfo
+from studio.techniques import Healthy, MetricInfo
 
 
 def append(session: Session, run_id: int, rows: Sequence[dict[str, Any]]) -> None:
@@ -71,15 +71,16 @@ def read(
 
 
 def describe(runs: Sequence[Run], keys: Iterable[str]) -> list[dict[str, Any]]:
-    """Title, group, unit and meaning of each key, in the order the runs' techniques list them."""
-    known = [
-        info
-        for run in runs
-        if techniques.has(run.technique)
-        for info in techniques.get(run.technique).metrics
-    ]
+    """Title, group, unit, meaning and healthy range of each key, in the order the runs' techniques list them.
+    Where techniques disagree about what is healthy, as GRPO and GSPO do about clipping, nothing is said."""
+    names = dict.fromkeys(run.technique for run in runs if techniques.has(run.technique))
+    lists = [techniques.get(name).metrics for name in names]
+    known = [info for metrics in lists for info in metrics]
     found = [(*_info(known, key), key) for key in set(keys)]
-    return [_chart(key, info) for _, info, key in sorted(found, key=lambda each: (each[0], each[2]))]
+    return [
+        _chart(key, info, agreed=len({_healthy(metrics, key) for metrics in lists}) == 1)
+        for _, info, key in sorted(found, key=lambda each: (each[0], each[2]))
+    ]
 
 
 def _info(known: Sequence[MetricInfo], key: str) -> tuple[float, MetricInfo | None]:
@@ -98,6 +99,11 @@ def _info(known: Sequence[MetricInfo], key: str) -> tuple[float, MetricInfo | No
         if info_of is not None:
             return beside + 0.5, replace(info_of, key=key, title=f"{info_of.title}, held out")
     return math.inf, None
+
+
+def _healthy(known: Sequence[MetricInfo], key: str) -> Healthy | None:
+    info = _info(known, key)[1]
+    return info.healthy if info else None
 
 
 def thin(steps: list[float], values: list[float | None], points: int) -> tuple[list[float], list[Any]]:
@@ -140,10 +146,11 @@ def _columns(
     return columns, last
 
 
-def _chart(key: str, info: MetricInfo | None) -> dict[str, Any]:
+def _chart(key: str, info: MetricInfo | None, *, agreed: bool) -> dict[str, Any]:
     shown = info or MetricInfo(key, key.replace("_", " "), "Other", "")
     names = ("key", "title", "group", "unit", "help", "exact")
-    return {name: getattr(shown, name) for name in names}
+    healthy = shown.healthy and asdict(shown.healthy) | {"words": shown.healthy_words()}
+    return {name: getattr(shown, name) for name in names} | {"healthy": healthy if agreed else None}
 
 
 def _parse_cursor(cursor: str) -> dict[int, tuple[int, int]]:

@@ -14,6 +14,7 @@ from app.toolkit import html
 from studio import db, runs
 from studio.errors import StudioError
 from studio.models import LogPart, Metric, Model, Run, State, Sweep
+from studio.techniques import MetricInfo
 
 TABS = [
     ("charts", "Charts"),
@@ -82,9 +83,16 @@ def figures(session: Session, run: Run) -> list[tuple[str, str, str]]:
     own = [m for m in technique.metrics if m.group not in PLAIN_GROUPS] if technique else []
     for metric in own:
         if metric.key in run.latest:
-            found.append((metric.title, run_words.figure(run, metric.key), metric.unit))
+            found.append((metric.title, run_words.figure(run, metric.key), judged(metric, run)))
             break
     return found
+
+
+def judged(metric: MetricInfo, run: Run) -> str:
+    """“too high: healthy is below 20 nats” where the newest value is outside that range, else its unit."""
+    value = run_words.value(run, metric.key)
+    missed = metric.healthy.missed(value) if metric.healthy and value is not None else ""
+    return f"{missed}: healthy is {metric.healthy_words()}" if missed else metric.unit
 
 
 PLAIN_GROUPS = {"Loss", "Optimiser", "Throughput"}

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app import main
-from studio import db, sample
+from studio import db, metrics, sample
 from studio.datasets import library
 
 
@@ -125,6 +125,10 @@ def test_a_run_is_launched_cloned_compared_and_stopped(api: TestClient) -> None:
     assert api.post(f"/api/runs/{first['id']}/stop").status_code == 409
     empty = api.get("/api/metrics", params={"run": first["id"]}).json()
     assert empty["series"][str(first["id"])] == {}
+    with db.transaction() as session:
+        metrics.append(session, first["id"], [{"step": 1, "time": 0.0, "data": {"mean_token_accuracy": 0.2}}])
+    (chart,) = api.get("/api/metrics", params={"run": first["id"]}).json()["charts"]
+    assert chart["healthy"]["words"] == "above 0.3"
     assert api.get("/api/runs/999").status_code == 404
     assert api.post("/api/runs", json={"nonsense": 1}).status_code == 422
 

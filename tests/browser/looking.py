@@ -42,6 +42,14 @@ def shown_range(page: Page, metric: str = "loss") -> list[float]:
     return page.evaluate(f"() => [...{PLOT.format(metric=metric)}._fullLayout.xaxis.range]")
 
 
+def drawn_band(page: Page, metric: str) -> dict[str, Any]:
+    """The healthy range as a chart draws it, and its vertical axis: `{"y0", "y1", "fill", "axis"}`."""
+    return page.evaluate(
+        f"() => (({{ _fullLayout: {{ shapes, yaxis }} }}) => (([{{ y0, y1, fillcolor }}]) => "
+        f"({{ y0, y1, fill: fillcolor, axis: [...yaxis.range] }}))(shapes))({PLOT.format(metric=metric)})"
+    )
+
+
 def await_plot(page: Page, is_so: str, metric: str = "loss", arg: Any = None) -> None:
     """Waits until `is_so`, an expression over `plot` (null before there is one) and `arg`, holds."""
     plot = PLOT.format(metric=metric)

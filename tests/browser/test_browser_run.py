@@ -13,6 +13,7 @@ from tests.browser.looking import (
     await_plot,
     await_redraws,
     complete,
+    drawn_band,
     shown_range,
     traces,
     visit,
@@ -49,6 +50,33 @@ def test_points_are_drawn_as_they_are_logged_and_a_reload_loses_none(
     await_plot(page, "plot.data.length")
     assert traces(page)[0]["x"] == list(range(1, 61))
     assert len(traces(page, "learning_rate")[0]["x"]) == 60
+
+
+def test_a_healthy_range_is_seen_said_and_missed_in_words(
+    page: Page, trained: int, studio: RunningStudio, train: Callable[..., int], shot: Callable[..., None]
+) -> None:
+    """The band fills what the axis shows of the range; the axis does not reach for a far end of it."""
+    broken = train("Broken", learning_rate=0.5, max_steps=8, save_steps=100, sample_prompts=0)
+    visit(page, f"/run?id={trained}")
+    chart = page.locator('[data-metric="mean_token_accuracy"]')
+    expect(chart.get_by_text("Healthy: above 0.3", exact=True)).to_be_visible()
+    expect(chart.get_by_role("button", name=re.compile("Healthy: above 0.3.*arXiv"))).to_be_visible()
+    expect(page.locator('[data-metric="loss"]').get_by_text("Healthy")).to_have_count(0)
+    chart.scroll_into_view_if_needed()
+    await_plot(page, "plot.layout.shapes.length", "mean_token_accuracy")
+    values, band = traces(page, "mean_token_accuracy")[0]["y"], drawn_band(page, "mean_token_accuracy")
+    low, high = band["axis"]
+    assert low < min(values) <= max(values) < high < 1.1
+    assert (band["y0"], band["y1"]) == (max(0.3, low), high)
+    expect(chart.locator(".missed")).to_have_count(0)
+    page.emulate_media(color_scheme="dark")
+    await_plot(page, "plot.layout.shapes[0].fillcolor !== arg", "mean_token_accuracy", band["fill"])
+    shot(page, "run-healthy-dark")
+    studio.finish(broken)
+    visit(page, f"/run?id={broken}")
+    expect(chart.locator(".missed")).to_have_text("too low")
+    expect(page.locator("#run-header")).to_contain_text("too low: healthy is above 0.3")
+    shot(page, "run-broken-dark")
 
 
 def test_zoom_and_a_hidden_run_survive_updates(

@@ -64,6 +64,26 @@ def test_charts_come_in_the_techniques_order_with_their_words(run: Run) -> None:
     assert charts[2]["group"] == "Other"
 
 
+def test_a_chart_says_what_is_healthy_in_numbers_and_in_words(run: Run) -> None:
+    log(run, 1, 1, eval_mean_token_accuracy=0.2)
+    loss, accuracy = read(run)["charts"]
+    assert loss["healthy"] is None
+    healthy = accuracy["healthy"]
+    assert (healthy["low"], healthy["high"], healthy["words"]) == (0.3, None, "above 0.3")
+    assert "2212.11281" in healthy["source"]
+
+
+def test_beside_one_another_runs_share_only_a_range_their_techniques_agree_on(database: Path) -> None:
+    grpo, dapo, gspo = (Run(name=name, technique=name, attempt=1) for name in ("grpo", "dapo", "gspo"))
+
+    def clipping(*runs: Run) -> Any:
+        (chart,) = metrics.describe(runs, ["clip_ratio/region_mean"])
+        return chart["healthy"] and chart["healthy"]["words"]
+
+    assert (clipping(grpo), clipping(gspo), clipping(grpo, dapo)) == ("below 0.2", "below 0.5", "below 0.2")
+    assert clipping(grpo, gspo) is None
+
+
 def test_forty_spikes_in_a_hundred_thousand_points_stay_visible() -> None:
     values: list[float | None] = [0.0] * 100_000
     spikes = list(range(1000, 100_000, 2475))[:40]
