@@ -1,13 +1,19 @@
 """Rows as trainers read them. A technique says what its trainer reads (`Technique.reads`); which shapes can
 give it, and how, stands here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from studio.errors import StudioError
+
 Row = dict[str, Any]
+
+BY_TURNS = "by_turns"  # the name of a run's choice to cut conversations into their answers
+# What the trainer is then told: the prompt says what is not learned, no longer the chat template.
+LEARNED_BY_TURNS = {"assistant_only_loss": False, "completion_only_loss": True}
 
 
 def chat(row: Row) -> list[Row]:
@@ -110,6 +116,29 @@ def converted(
     convert = CONVERTERS[reads, shape]
     for row in read(path, most):
         yield from convert(_thought(row, thinking))
+
+
+def further(reads: str, shape: str) -> str:
+    """What data beside the training rows is read as: as they are; as answers, where this shape cannot be."""
+    return reads if (reads, shape) in CONVERTERS else "answers"
+
+
+def in_form_of(row: Row, columns: Collection[str], title: str) -> Row:
+    """A held-out row in the columns of the training rows: whole conversations and (prompt, completion)
+    conversations are the same thing cut differently.
+
+    Raises StudioError, naming the dataset by its `title`, for a row that is not."""
+    if ("messages" in row) == ("messages" in columns):
+        return row
+    if "messages" in columns and not isinstance(row["prompt"], str):
+        return {"messages": [*row["prompt"], *row["completion"]]}
+    if "messages" in row and row["messages"][-1]["role"] == "assistant":
+        return {"prompt": row["messages"][:-1], "completion": row["messages"][-1:]}
+    raise StudioError(
+        f"“{title}” has rows of another form than the training data.",
+        hint="Choose held-out data of the same shape, or split some off the training data.",
+        field="held_out",
+    )
 
 
 def turns(row: Row) -> list[Row]:

@@ -34,6 +34,7 @@ OF_GRADERS = (
     "studio/graders/**/*.py",
     "studio/sandbox/**/*.py",
     "worker/__init__.py",
+    "worker/classes.py",
     "worker/data.py",
     "worker/environments/**/*.py",
     "worker/generate.py",

@@ -89,6 +89,18 @@ def folder_of(model: Model) -> Path | None:
     return inside if inside.is_dir() else None
 
 
+def base_of(session: Session, model: Model) -> Model | None:
+    """The model that an adapter sits on; None for whole weights."""
+    folder = folder_of(model)
+    is_adapter = folder is not None and (folder / "adapter_config.json").exists()
+    return session.get(Model, model.base_id) if is_adapter and model.base_id else None
+
+
+def source(model: Model) -> str:
+    """Where the model's files are: a folder, or a hub id."""
+    return str(folder_of(model) or model.source)
+
+
 def inspect(folder: Path) -> dict[str, Any]:
     """Architecture, size, context length and hash of a model folder, read from JSON and safetensors headers.
 

@@ -27,8 +27,8 @@ def load(
     found = list(rows.converted(order.path, order.shape, reads, most=most, thinking=thinking))
     if not found:
         raise StudioError(f"“{order.title}” is empty.", hint="Choose a dataset with rows.", field="dataset")
-    if like is not None and reads == "answers":
-        found = [_in_form_of(row, like.column_names, order.title) for row in found]
+    if like is not None:
+        found = [rows.in_form_of(row, like.column_names, order.title) for row in found]
     return table(found)
 
 
@@ -41,21 +41,6 @@ def table(found: list[Row]) -> Dataset:
 def by_turns(dataset: Dataset) -> Dataset:
     """Conversations as one row an answer."""
     return table([turn for row in dataset for turn in rows.turns(row)])
-
-
-def _in_form_of(row: Row, columns: list[str], title: str) -> Row:
-    """Whole conversations and (prompt, completion) conversations are the same thing cut differently."""
-    if ("messages" in row) == ("messages" in columns):
-        return row
-    if "messages" in columns and not isinstance(row["prompt"], str):
-        return {"messages": [*row["prompt"], *row["completion"]]}
-    if "messages" in row and row["messages"][-1]["role"] == "assistant":
-        return {"prompt": row["messages"][:-1], "completion": row["messages"][-1:]}
-    raise StudioError(
-        f"“{title}” has rows of another form than the training data.",
-        hint="Choose held-out data of the same shape, or split some off the training data.",
-        field="held_out",
-    )
 
 
 @dataclass(frozen=True)

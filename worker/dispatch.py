@@ -50,6 +50,7 @@ def fill(order: Order, technique: Technique, adapter: Adapter) -> None:
     if order.graders:
         order.arguments["reward_weights"] = [part.weight for part in order.graders]
     order.reads, order.makes, order.keeps_reference = technique.reads, technique.model, technique.reference
+    order.starts_whole = technique.starts_whole(adapter)
     order.best_by = technique.best_by
     order.adapter, order.peft = adapter.name, adapter.peft
 
@@ -81,13 +82,11 @@ def _grader(session: Session, choice: GraderChoice) -> GraderOrder:
 
 def model_order(session: Session, model: Model) -> ModelOrder:
     """Where a model's files are, and those of the base it sits on."""
-    folder = weights.folder_of(model)
-    is_adapter = folder is not None and (folder / "adapter_config.json").exists()
-    base = session.get(Model, model.base_id) if is_adapter and model.base_id else None
+    base = weights.base_of(session, model)
     return ModelOrder(
         id=model.id,
         name=model.name,
-        source=str(folder or model.source),
+        source=weights.source(model),
         kind=model.kind,
         base=model_order(session, base) if base else None,
     )

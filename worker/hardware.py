@@ -2,13 +2,11 @@
 bfloat16, activation checkpointing, compiling, FlashAttention, packed rows, Liger kernels, vLLM, and on a CPU
 whether freed memory is kept. Where nothing can be gained, nothing is touched. Packing is not chosen here."""
 
-import ctypes
 import dataclasses
 import importlib.util
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import MethodType
 from typing import Any
 
 import psutil
@@ -17,6 +15,7 @@ import torch
 from studio import estimate
 from studio.errors import StudioError
 from studio.estimate import Device, Estimate
+from worker import effects
 from worker.order import Order
 
 NO_GPU = "There is no GPU on this machine."
@@ -25,21 +24,18 @@ LONG_ENOUGH = 200  # steps; compiling takes a minute or more, which shorter runs
 BYTES_A_TOKEN = 4  # of a file of rows in English; a little more with what JSON adds
 FLASH_ATTENTION_FROM = (8, 0)  # compute capability: Ampere
 VLLM_SHARE = 0.3  # of the GPU's memory, which vLLM takes for itself beside the trainer: TRL's default
-RETURNED_FROM = 128 * 1024  # bytes; blocks of this size and more go back to the system when they are freed
-M_MMAP_THRESHOLD = -3  # of glibc's mallopt
 
 
 @dataclass(frozen=True)
 class Choice:
-    """`value` is "on" or "off"; `arguments` go to the trainer's configuration where it has them."""
+    """`value` is "on" or "off"; `arguments` go to the trainer's configuration where it has them; `effect` is
+    the function of `worker.effects` that is given the model before the trainer is made."""
 
     name: str
     value: str
     reason: str
     arguments: dict[str, Any] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, str]:
-        return {"name": self.name, "value": self.value, "reason": self.reason}
+    effect: str = ""
 
 
 def choose(order: Order, model_config: dict[str, Any], *, takes_flash: bool = True) -> list[Choice]:
@@ -51,8 +47,8 @@ def choose(order: Order, model_config: dict[str, Any], *, takes_flash: bool = Tr
     return [
         _bf16(order),
         checkpointing,
-        _compile(order),
         flash,
+        _compile(order),
         *([_packed_rows(order, device)] if order.arguments.get("packing") else []),
         _liger(order),
         *([_vllm(order, model_config, device)] if order.graders and order.makes == "language" else []),
@@ -70,51 +66,16 @@ def arguments(choices: Sequence[Choice], config: Any) -> dict[str, Any]:
 
 
 def settle(choices: Sequence[Choice], model: Any) -> None:
-    """What the choices say to the process and to the model, before the trainer is made."""
-    on = {choice.name for choice in choices if choice.value == "on"}
-    if "returns_memory" in on:
-        return_memory()
-    if "flash_attention" in on:
-        model.set_attn_implementation("flash_attention_2")
-    if "torch_compile" in on:
-        compile_layers(model)
+    """What the choices do to the process and to the model, before the trainer is made."""
+    for choice in choices:
+        if choice.effect:
+            getattr(effects, choice.effect)(model)
 
 
-def compile_layers(model: Any, backend: str = "inductor") -> None:
-    """Compiles each layer where it stands, for training only.
-
-    One layer is compiled for all, in a fraction of a whole model's time. The mask stays outside, so that rows
-    without padding need none, where transformers always makes one inside of torch.compile. And modules stay
-    what they are, which accelerate's wrappers do not: names of weights, and whether the model is training.
-    Each layer gets a bound method, so that in a copy of the model it is the copy's: PPO's critic is one."""
-    count = model.config.get_text_config().num_hidden_layers
-    stacks = [
-        each for each in model.modules() if isinstance(each, torch.nn.ModuleList) and len(each) == count
-    ]
-    layers = [layer for stack in stacks for layer in stack]
-    kinds: set[Any] = {type(layer) for layer in layers}
-    forwards = {kind: _for_training(kind.forward, backend) for kind in kinds}
-    for layer in layers:
-        layer.forward = MethodType(forwards[type(layer)], layer)
-
-
-def _for_training(usual: Callable[..., Any], backend: str) -> Callable[..., Any]:
-    """Answers grow by a token a time, and evaluations are few: neither is worth compiling for."""
-    compiled = torch.compile(usual, backend=backend)
-
-    def forward(layer: Any, *given: Any, **named: Any) -> Any:
-        chosen = compiled if layer.training and torch.is_grad_enabled() else usual
-        return chosen(layer, *given, **named)
-
-    return forward
-
-
-def return_memory() -> None:
-    """Has glibc give freed blocks back at once, instead of keeping those below 32 MB for later, of which
-    pieces between longer-lived ones are lost. Does nothing where the C library is another."""
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):
-        library.mallopt(M_MMAP_THRESHOLD, RETURNED_FROM)
+def as_json(choices: Sequence[Choice], config: Any) -> list[dict[str, Any]]:
+    """The choices as a run keeps them, with what each says to this configuration class: an exported script
+    says and does the same."""
+    return [dataclasses.asdict(choice) | {"arguments": arguments([choice], config)} for choice in choices]
 
 
 def takes_flash(model: Any) -> bool:
@@ -162,14 +123,14 @@ def needed(order: Order, model_config: dict[str, Any], device: Device, **setting
 # The choices
 
 
-def _choice(order: Order, name: str, on: bool, reason: str, **given: Any) -> Choice:
-    """The person's own wish before ours. `given` holds where it is on; what is true there is false where
-    off."""
+def _choice(order: Order, name: str, on: bool, reason: str, *, effect: str = "", **given: Any) -> Choice:
+    """The person's own wish before ours. `effect` and `given` hold where it is on; what is true there is
+    false where off."""
     wished = order.parameters.get(name, "auto")
     if wished in ("on", "off"):
         on, reason = wished == "on", AS_SET
     off = {key: False for key, value in given.items() if value is True}
-    return Choice(name, "on" if on else "off", reason, given if on else off)
+    return Choice(name, "on", reason, given, effect) if on else Choice(name, "off", reason, off)
 
 
 def _bf16(order: Order) -> Choice:
@@ -183,7 +144,7 @@ def _bf16(order: Order) -> Choice:
 def _checkpointing(order: Order, model_config: dict[str, Any], device: Device) -> Choice:
     """Off where it fits: computing activations again costs a third of the arithmetic."""
     name = "activation_checkpointing"
-    given = {name: True}
+    given: dict[str, Any] = {name: True}
     try:
         total = needed(order, model_config, device, **{name: "off"}).total
     except StudioError as unknown:
@@ -198,18 +159,22 @@ def _checkpointing(order: Order, model_config: dict[str, Any], device: Device) -
 
 
 def _compile(order: Order) -> Choice:
-    name = "torch_compile"
+    on, reason = _earns_compiling(order)
+    return _choice(order, "torch_compile", on, reason, effect="compile_layers")
+
+
+def _earns_compiling(order: Order) -> tuple[bool, str]:
     if not gpu_ready():
-        return _choice(order, name, False, NO_GPU)
+        return False, NO_GPU
     if order.graders:
-        return _choice(order, name, False, "Answers are of changing length.")
+        return False, "Answers are of changing length."
     if order.adapter == "dora":
-        return _choice(order, name, False, "DoRA breaks each layer into many pieces.")
+        return False, "DoRA breaks each layer into many pieces."
     if not order.arguments.get("packing"):
-        return _choice(order, name, False, "Rows differ in length: each would be compiled anew.")
+        return False, "Rows differ in length: each would be compiled anew."
     if (steps := _packed_steps(order)) < LONG_ENOUGH:
-        return _choice(order, name, False, f"About {steps} steps do not earn it back.")
-    return _choice(order, name, True, "Packed rows are all about one length.")
+        return False, f"About {steps} steps do not earn it back."
+    return True, "Packed rows are all about one length."
 
 
 def _packed_steps(order: Order) -> int:
@@ -237,7 +202,7 @@ def _flash_attention(order: Order, takes_flash: bool) -> Choice:
         return Choice(name, "off", "flash-attn needs bfloat16; PyTorch's own attention is used.")
     if not takes_flash:
         return Choice(name, "off", "This kind of model does not run in flash-attn; PyTorch's own is used.")
-    return Choice(name, "on", "Packed and padded rows need no mask.")
+    return Choice(name, "on", "Packed and padded rows need no mask.", effect="attend_in_flash")
 
 
 def _packed_rows(order: Order, device: Device) -> Choice:
@@ -270,7 +235,11 @@ def _liger(order: Order) -> Choice:
 
 def _vllm(order: Order, model_config: dict[str, Any], device: Device) -> Choice:
     """In the trainer's own process ("colocate"), where its share of the memory is free."""
-    given = {"use_vllm": True, "vllm_mode": "colocate", "vllm_gpu_memory_utilization": VLLM_SHARE}
+    given: dict[str, Any] = {
+        "use_vllm": True,
+        "vllm_mode": "colocate",
+        "vllm_gpu_memory_utilization": VLLM_SHARE,
+    }
     if not gpu_ready():
         return _choice(order, "vllm", False, NO_GPU, **given)
     if not _installed("vllm"):
@@ -292,7 +261,8 @@ def _vllm(order: Order, model_config: dict[str, Any], device: Device) -> Choice:
 def _returns_memory(checkpointing: Choice) -> Choice:
     name = "returns_memory"
     if checkpointing.value == "on":
-        return Choice(name, "on", "Memory is short: what is freed goes back to the system at once.")
+        reason = "Memory is short: what is freed goes back to the system at once."
+        return Choice(name, "on", reason, effect="return_memory")
     return Choice(name, "off", "Keeping freed memory for the next step is faster.")
 
 

@@ -10,9 +10,8 @@ import torch
 from peft import PeftConfig
 from transformers import BitsAndBytesConfig, EarlyStoppingCallback, TrainerCallback
 
-from studio import adapters, techniques
+from studio import adapters, rows, techniques
 from studio.errors import StudioError
-from studio.rows import CONVERTERS
 from worker import data, hardware, rewards, tools
 from worker import model as models
 from worker.hardware import Choice
@@ -66,15 +65,15 @@ def extras(order: Order, tokenizer: Any, model: Any) -> dict[str, Any]:
         found[name] = models.load(wanted, kind=wanted.kind, **how)[0].eval()
     for each in techniques.get(order.technique).inputs:
         if data_order := order.input_data.get(each.name):
-            reads = order.reads if (order.reads, data_order.shape) in CONVERTERS else "answers"
+            reads = rows.further(order.reads, data_order.shape)
             found[each.name] = data.load(data_order, reads, most=each.most(order.parameters))
     return found
 
 
 def loading(order: Order) -> dict[str, Any]:
-    """How the adapter wants the base read: QLoRA in four bits, NormalFloat, its constants quantised too
-    (arXiv 2305.14314, sections 3 and 4)."""
-    if not order.adapter or adapters.get(order.adapter).bits != 4:
+    """How the adapter wants the base read: QLoRA in four bits."""
+    quantisation = dict(adapters.get(order.adapter).quantisation) if order.adapter else {}
+    if not quantisation:
         return {}
     if importlib.util.find_spec("bitsandbytes") is None:
         raise StudioError(
@@ -82,14 +81,8 @@ def loading(order: Order) -> dict[str, Any]:
             hint="Install it with: pip install -c constraints.txt bitsandbytes. Or choose LoRA.",
             field="adapter",
         )
-    return {
-        "quantization_config": BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16 if hardware.uses_bf16(order) else torch.float32,
-        )
-    }
+    dtype = torch.bfloat16 if hardware.uses_bf16(order) else torch.float32
+    return {"quantization_config": BitsAndBytesConfig(**quantisation, bnb_4bit_compute_dtype=dtype)}
 
 
 def peft_config(order: Order) -> PeftConfig | None:

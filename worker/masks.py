@@ -9,8 +9,6 @@ from trl.chat_template_utils import get_training_chat_template, has_generation_m
 from studio import rows
 from worker.order import Order
 
-BY_TURNS = "by_turns"
-
 
 def why_by_turns(order: Order, dataset: Dataset, tokenizer: Any) -> str:
     """Why conversations have to be cut into their answers; empty where they need not."""

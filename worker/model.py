@@ -6,20 +6,10 @@ from typing import Any
 import torch
 from peft import PeftModel
 from safetensors import SafetensorError
-from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING,
-    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
-    AutoConfig,
-    AutoModel,
-    AutoModelForCausalLM,
-    AutoModelForImageTextToText,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from studio.errors import StudioError
+from worker.classes import class_of
 from worker.order import ModelOrder
 
 
@@ -43,37 +33,12 @@ def load(
     dtype = torch.bfloat16 if bf16 else torch.float32
     head = {"num_labels": 1} if kind == "reward" else {}
     try:
-        model = _class_of(kind, order.source, shared).from_pretrained(
+        model = class_of(kind, order.source, **shared).from_pretrained(
             order.source, dtype=dtype, use_safetensors=True, **head, **shared, **how
         )
     except (OSError, ValueError, SafetensorError) as problem:
         raise _unreadable(order, problem) from problem
     return model, _tokenizer(order, shared, model)
-
-
-def _class_of(kind: str, source: str, shared: dict[str, Any]) -> Any:
-    """Embeddings come from encoders too, and a classifier may read images; all else is one class a kind."""
-    if kind not in ("embedding", "classifier"):
-        return CLASSES[kind]
-    config = AutoConfig.from_pretrained(source, **shared)
-    if kind == "embedding":
-        speaks = (config.architectures or [""])[0].endswith("ForCausalLM")
-        return CLASSES[kind] if speaks else AutoModel
-    sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
-    return (
-        AutoModelForImageTextToText
-        if sees and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING
-        else CLASSES[kind]
-    )
-
-
-# How a model of each kind is read. A classifier's head sits beside the language model it reads.
-CLASSES: dict[str, Any] = {
-    "language": AutoModelForCausalLM,
-    "reward": AutoModelForSequenceClassification,
-    "classifier": AutoModelForCausalLM,
-    "embedding": AutoModelForCausalLM,
-}
 
 
 def _tokenizer(order: ModelOrder, shared: dict[str, Any], model: Any) -> PreTrainedTokenizerBase:

@@ -59,6 +59,7 @@ class Order(BaseModel):
     reads: str = "answers"
     makes: str = "language"
     keeps_reference: bool = False
+    starts_whole: bool = False
     best_by: tuple[str, str] = ("eval_loss", "lower")
     input_models: dict[str, ModelOrder] = {}
     input_data: dict[str, DataOrder] = {}

@@ -16,6 +16,7 @@ import torch
 from transformers import set_seed
 
 from studio.exits import Exit
+from studio.rows import BY_TURNS, LEARNED_BY_TURNS
 from worker import data, failures, hardware, ingredients, masks, model, samples, telemetry
 from worker.order import Order
 
@@ -56,11 +57,11 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     spool.say("activity", text="Preparing the rows")
     chosen = hardware.choose(order, base.config.to_dict(), takes_flash=hardware.takes_flash(base))
     hardware.settle(chosen, base)
-    choices = [each.as_json() for each in chosen]
+    choices = hardware.as_json(chosen, ingredients.resolve(order.config))
     if reason := masks.why_by_turns(order, rows, tokenizer):
         rows, held_out = data.by_turns(rows), held_out and data.by_turns(held_out)
-        order.arguments |= {"assistant_only_loss": False, "completion_only_loss": True}
-        choices.append({"name": masks.BY_TURNS, "value": "on", "reason": reason})
+        order.arguments |= LEARNED_BY_TURNS
+        choices.append({"name": BY_TURNS, "value": "on", "reason": reason})
     spool.say("choices", data=choices)
     trainer = ingredients.resolve(order.trainer)(
         model=base,
@@ -101,18 +102,17 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
 
 
 def _load(order: Order) -> tuple[Any, Any]:
-    """The model to start from, and its tokenizer. Where it will be read again, as the trainer's reference or
-    by an exported classifier, an adapter on a base is written as whole weights first."""
+    """The model to start from, and its tokenizer. Where it will be read again, an adapter on a base is
+    written as whole weights first."""
     how: dict[str, Any] = {
         "kind": order.makes,
         "trust_remote_code": order.trust_remote_code,
         "bf16": hardware.uses_bf16(order),
     }
     start = order.models[0]
-    special = ingredients.loading(order)
-    if (order.keeps_reference and not order.peft) or order.makes == "classifier" or special:
+    if order.starts_whole:
         start = model.whole(start, order.folder / "start", **how)
-    return model.load(start, **how, **special)
+    return model.load(start, **how, **ingredients.loading(order))
 
 
 def _first_trained(trained: Any) -> list[Any]:

@@ -14,7 +14,8 @@ ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 class Adapter:
     """`peft` names peft's configuration class (`"peft:LoraConfig"`, resolved by the worker), or is empty
     where all weights are trained. `fixed` are that class's arguments that make it this adapter; `bits` says
-    in how many bits the weights below it are read, where that is fewer than usual."""
+    in how many bits the weights below it are read, where that is fewer than usual, and `quantisation` how: by
+    transformers' BitsAndBytesConfig."""
 
     name: str
     title: str
@@ -23,6 +24,7 @@ class Adapter:
     peft: str = ""
     fixed: tuple[tuple[str, Any], ...] = ()
     bits: int | None = None
+    quantisation: tuple[tuple[str, Any], ...] = ()
     order: int = 100
 
     def arguments(self, given: dict[str, Any], makes: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""QLoRA: LoRA beside weights that are kept in four bits (arXiv 2305.14314)."""
+"""QLoRA: LoRA beside weights that are kept in four bits, NormalFloat, their constants quantised too (arXiv
+2305.14314, sections 3 and 4)."""
 
 from studio.adapters.base import Adapter
 from studio.adapters.lora import LoraParameters
@@ -10,5 +11,10 @@ ADAPTER = Adapter(
     parameters=LoraParameters,
     peft="peft:LoraConfig",
     bits=4,
+    quantisation=(
+        ("load_in_4bit", True),
+        ("bnb_4bit_quant_type", "nf4"),
+        ("bnb_4bit_use_double_quant", True),
+    ),
     order=40,
 )

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import field_validator
 
+from studio.adapters import Adapter
 from studio.parameters import Parameters, about, setting
 from studio.techniques.metrics import MetricInfo, common_metrics
 
@@ -348,6 +349,12 @@ class Technique:
             "greater_is_better": better == "higher",
             "save_steps": given["eval_steps"],  # the best must be among the checkpoints
         }
+
+    def starts_whole(self, adapter: Adapter) -> bool:
+        """Whether the start has to lie in a folder as whole weights, because it is read there once more: as
+        the trainer's reference, by an exported classifier, or in fewer bits."""
+        twice = (self.reference and not adapter.peft) or self.model == "classifier"
+        return twice or adapter.bits is not None
 
     def fits_adapter(self, name: str) -> bool:
         return name in self.adapters if self.adapters else name != "frozen"

@@ -1,9 +1,7 @@
 """What a machine can do is chosen with a reason, and a person's own wish comes first."""
 
-import copy
 import importlib.util
-import subprocess
-import sys
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ from transformers import AutoModel, AutoModelForCausalLM, CodeGenConfig, LlamaCo
 from trl import DPOConfig, GRPOConfig, KTOConfig, RewardConfig, RLOOConfig, SFTConfig
 
 from studio import techniques
-from tests.running import ROOT
 from worker import hardware
 from worker.order import DataOrder, GraderOrder, Order
 
@@ -132,29 +129,6 @@ def test_on_a_processor_short_memory_is_given_back_at_once(monkeypatch: pytest.M
     assert values(hardware.choose(order(), SMALL))["returns_memory"] == "off"
 
 
-FREEING = """
-import psutil, torch
-from worker import hardware
-hardware.return_memory()
-blocks, kept = [], []
-for _ in range(20):
-    blocks.append(torch.ones(4 * 2**20))
-    kept.append(torch.ones(1000))
-full = psutil.Process().memory_info().rss
-blocks.clear()
-print(full - psutil.Process().memory_info().rss)
-"""
-
-
-def test_freed_memory_goes_back_to_the_system() -> None:
-    """Blocks of 16 MB between small ones that stay: glibc would keep them. In a process of its own, as a
-    training is: in one that has freed much before, blocks come from what it kept."""
-    done = subprocess.run(
-        [sys.executable, "-c", FREEING], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert int(done.stdout) > 19 * 16 * 2**20
-
-
 def test_compiling_needs_steps_that_earn_it_back_and_rows_of_one_length(gpu: Any) -> None:
     gpu(80)
     packed = {"packing": True, "max_steps": 1000}
@@ -180,41 +154,6 @@ def test_where_epochs_decide_the_steps_are_worked_out_from_the_size_of_the_rows(
     assert "94 steps" in reasons(short)["torch_compile"]  # 3 epochs of 250,000 tokens, 8,000 a step
     data.path.write_bytes(bytes(10_000_000))
     assert values(hardware.choose(given, CONFIG))["torch_compile"] == "on"
-
-
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # asked for by dynamo
-def test_compiled_layers_train_to_the_same_gradients_and_leave_the_model_as_it_is() -> None:
-    """Compiled by a backend that only records, since kernels are the GPU's matter."""
-    recorded: list[int] = []
-
-    def backend(graph: Any, _: Any) -> Any:
-        recorded.append(len(graph.graph.nodes))
-        return graph.forward
-
-    ids = torch.randint(0, 1000, (2, 16))
-    usual, compiled = small_model().train(), small_model().train()
-    hardware.compile_layers(compiled, backend=backend)
-    for each in (usual, compiled):
-        each(input_ids=ids, labels=ids, use_cache=False).loss.backward()
-    assert len(recorded) == 1  # one layer for all
-    for (name, weight), (same, other) in zip(
-        usual.named_parameters(), compiled.named_parameters(), strict=True
-    ):
-        assert name == same
-        torch.testing.assert_close(weight.grad, other.grad)
-    compiled.eval().generate(ids, max_new_tokens=3, do_sample=False, pad_token_id=0)
-    assert len(recorded) == 1  # answering compiles nothing
-
-
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # asked for by dynamo
-def test_a_copy_of_a_compiled_model_has_layers_of_its_own() -> None:
-    model = small_model().train()
-    hardware.compile_layers(model, backend="eager")
-    ids = torch.randint(0, 1000, (2, 16))
-    twin = copy.deepcopy(model)
-    twin(input_ids=ids, labels=ids, use_cache=False).loss.backward()
-    assert all(weight.grad is None for weight in model.parameters())
-    assert all(weight.grad is not None for weight in twin.parameters())
 
 
 def test_packed_rows_go_one_at_a_time_where_attention_would_need_a_mask(gpu: Any) -> None:
@@ -271,3 +210,16 @@ def test_a_trainer_gets_only_arguments_it_has(config: Any, tmp_path: Path) -> No
     given = hardware.arguments(hardware.choose(graded(), SMALL), config)
     config(output_dir=str(tmp_path), use_cpu=True, **given)
     assert ("use_vllm" in given) is (config in (GRPOConfig, RLOOConfig))
+
+
+def test_a_run_keeps_what_each_choice_says_and_does(gpu: Any) -> None:
+    gpu(80, "flash_attn", "triton", "liger_kernel", "vllm")
+    kept = {each["name"]: each for each in hardware.as_json(hardware.choose(graded(), SMALL), SFTConfig)}
+    assert kept["bf16"]["arguments"] == {"bf16": True}
+    assert kept["liger"]["arguments"] == {"use_liger_kernel": True}
+    assert kept["flash_attention"]["effect"] == "attend_in_flash"
+    assert (kept["torch_compile"]["value"], kept["torch_compile"]["effect"]) == ("off", "")
+    assert (kept["vllm"]["value"], kept["vllm"]["arguments"]) == ("on", {})  # this trainer has none of them
+    json.dumps(kept)
+    wished = hardware.as_json(hardware.choose(order(parameters={"torch_compile": "on"}), SMALL), SFTConfig)
+    assert next(each["effect"] for each in wished if each["name"] == "torch_compile") == "compile_layers"

@@ -20,7 +20,7 @@ from trl.kernels import chunked_divergence, chunked_logprob
 
 from studio.estimate.demand import PROMPT, Demand
 from worker import ingredients
-from worker import model as models
+from worker.classes import CLASSES
 from worker.order import Order
 
 TILED = ("_addmm_fp32", "_project")  # and all `…_tile`: what the fused heads do where they have no kernels
@@ -105,7 +105,7 @@ class StandIn:
         if self.order.makes == "reward":
             self.config.num_labels = 1
         dtype = torch.bfloat16 if self.forward.precision == "bfloat16" else torch.float32
-        return models.CLASSES[self.order.makes].from_config(self.config, dtype=dtype)
+        return CLASSES[self.order.makes].from_config(self.config, dtype=dtype)
 
     def _arguments(self, folder: Path) -> Any:
         kept = {name: value for name, value in self.order.arguments.items() if name not in UNWANTED}
