@@ -15,12 +15,11 @@ from typing import Any
 import torch
 from transformers import set_seed
 
+from studio import needs
 from studio.exits import Exit
 from studio.rows import BY_TURNS, LEARNED_BY_TURNS
 from worker import data, failures, hardware, ingredients, masks, model, samples, telemetry
 from worker.order import Order
-
-TINY = 20_000_000  # parameters; below this a second thread costs more than it brings
 
 
 def carry_out(order: Order) -> int:
@@ -63,6 +62,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
         order.arguments |= LEARNED_BY_TURNS
         choices.append({"name": BY_TURNS, "value": "on", "reason": reason})
     spool.say("choices", data=choices)
+    _note_libraries(order, {each["name"] for each in choices if each["value"] == "on"})
     trainer = ingredients.resolve(order.trainer)(
         model=base,
         args=ingredients.arguments(order, chosen),
@@ -124,8 +124,16 @@ def set_threads(order: Order, loaded: Any) -> None:
     """On a CPU, more threads than a small model needs spin against each other (3 to 5 times slower)."""
     if order.threads:
         torch.set_num_threads(order.threads)
-    elif loaded.num_parameters() < TINY:
+    elif loaded.num_parameters() < needs.ONE_THREAD_BELOW:
         torch.set_num_threads(1)
+
+
+def _note_libraries(order: Order, on: set[str]) -> None:
+    """Writes down the exact versions of everything that a script of this run needs."""
+    asked = [part.grader for part in order.graders]
+    made_of = needs.made_of(order.trainer, order.config, asked, order.parameters.get("environment", ""))
+    text = needs.lock(needs.own_files(made_of), {order.adapter, *on})
+    (order.folder / needs.LOCK).write_text(text, encoding="utf-8")
 
 
 def _versions() -> dict[str, str]:

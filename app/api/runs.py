@@ -124,7 +124,7 @@ def config(run_id: int) -> RunConfig:
 
 @router.get("/runs/{run_id}/script", response_class=Response)
 def as_script(run_id: int) -> Response:
-    """The run as a plain training script with its rows and library versions, zipped: it needs no studio."""
+    """The run as a plain training script, its rows and its libraries' lock, zipped: it needs no studio."""
     with db.reading() as session:
         run = runs.get(session, run_id)
         packed = script.archive(script.bundle(session, run))

@@ -145,8 +145,8 @@ def _run_json(each: Any) -> dict[str, Any]:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @answer(pairs)
 def run_script(run_id: int, folder: Path) -> dict[str, Any]:
-    """Write a run as a plain training script, with its rows and library versions, into a new folder."""
-    from studio import db, runs, script
+    """Write a run as a plain training script, with its rows and its libraries' lock, into a new folder."""
+    from studio import db, needs, runs, script
 
     if folder.exists() and any(folder.iterdir()):
         raise StudioError(f"{folder} is not empty.", hint="Name a folder that is not there yet.")
@@ -158,7 +158,7 @@ def run_script(run_id: int, folder: Path) -> dict[str, Any]:
     return {
         "folder": str(folder),
         "files": len(files),
-        "next": "pip install -r requirements.txt; python train.py",
+        "next": f"pip install -r {needs.LOCK}; python train.py",
     }
 
 

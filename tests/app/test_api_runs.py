@@ -55,7 +55,7 @@ def test_a_run_is_downloaded_as_a_script(api: TestClient) -> None:
     answer = api.get(f"/api/runs/{run['id']}/script")
     assert answer.headers["content-type"] == "application/zip"
     files = zipfile.ZipFile(io.BytesIO(answer.content))
-    assert {"train.py", "train.jsonl", "requirements.txt", "README.md"} <= set(files.namelist())
+    assert {"train.py", "train.jsonl", "requirements.lock", "README.md"} <= set(files.namelist())
     script = files.read("train.py").decode()
     assert "SFTTrainer(" in script
     assert "LoraConfig(" in script
