@@ -80,6 +80,36 @@ def test_the_report_on_many_prompts_takes_a_moment(tmp_path: Path) -> None:
     assert [example["prompt"] for example in told["rejected_examples"]] == ["q0", "q2", "q4", "q6", "q8"]
 
 
+def test_held_out_prompts_without_an_answer_are_measured_by_the_graders_alone(tmp_path: Path) -> None:
+    """As a judge grades them; the best is kept by that reward."""
+    model, tokenizer = load()
+    bare = [{"prompt": row["messages"], "row": json.dumps({"prompt": row["messages"]})} for row in ROWS]
+    saving = {"save_strategy": "steps", "save_steps": 1, "load_best_model_at_end": True}
+    best = {"metric_for_best_model": "eval_reward", "greater_is_better": True}
+    args = distillation.configure(
+        "answers",
+        output_dir=str(tmp_path),
+        threshold=0.0,
+        eval_strategy="steps",
+        eval_steps=1,
+        **SHARED | saving | best,
+    )
+    trainer = distillation.distil(
+        model=model,
+        teacher_model=load()[0],
+        args=args,
+        train_dataset=PROMPTS,
+        eval_dataset=Dataset.from_list(bare[:4]),
+        processing_class=tokenizer,
+        reward_funcs=[braces],
+    )
+    trainer.train()
+    measured = [entry for entry in trainer.state.log_history if "eval_reward" in entry]
+    assert [entry["step"] for entry in measured] == [1, 2]
+    assert not any("eval_loss" in entry for entry in trainer.state.log_history)
+    assert trainer.state.best_metric == max(entry["eval_reward"] for entry in measured)
+
+
 def test_what_the_teacher_said_before_a_stop_is_not_asked_again(tmp_path: Path) -> None:
     class Patient:
         """Asks to stop at the second batch."""

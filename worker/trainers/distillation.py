@@ -115,20 +115,26 @@ class FromAnswers(Measured, SFTTrainer):
                 "No answer of the teacher reached the lowest reward. Lower it, ask for more answers to each "
                 "prompt, or choose a better teacher."
             )
+        wanted, when = references(eval_dataset), args.eval_strategy
+        if wanted is None:  # the graders still measure; Trainer itself refuses to without rows of its own
+            args.eval_strategy = "no"
         super().__init__(
             args=args,
             train_dataset=Dataset.from_list(
                 [{"prompt": row["prompt"], "completion": row["completion"]} for row in rows]
             ),
-            eval_dataset=references(eval_dataset),
+            eval_dataset=wanted,
             processing_class=processing_class,
             callbacks=list(callbacks),
             **others,
         )
+        args.eval_strategy = when
         self.measure_on(eval_dataset, reward_funcs, args.reward_weights)
 
     def measure_loss(self, eval_dataset: Any, ignore_keys: list[str] | None, prefix: str) -> dict[str, float]:
-        """The loss on the held-out rows' reference answers."""
+        """The loss on the held-out rows' reference answers; nothing where they have none."""
+        if eval_dataset is None and self.eval_dataset is None:
+            return {}
         found: dict[str, float] = SFTTrainer.evaluate(self, eval_dataset, ignore_keys, prefix)
         return found
 
