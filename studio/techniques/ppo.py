@@ -32,6 +32,9 @@ the policy's rate; at the same rate next to nothing.
 **Steps.** A step is one update. A rollout of batch size × accumulation × minibatches answers lasts
 minibatches × passes steps, so reward, length and KL have a point every so many steps.
 
+**With tools.** Choose an environment and the model may call its tools while it answers, as in GRPO. What
+tools say is read, but is no step of the policy: it has no advantage, and no value to learn.
+
 **Reads.** Prompts, with a reference answer where a grader wants one; or conversations and completions,
 whose last answer is the reference. **Papers.** Schulman et al. 2017, arXiv 1707.06347; Ziegler et al.
 2019, arXiv 1909.08593; Ouyang et al. 2022, arXiv 2203.02155; Zheng et al. 2023, arXiv 2307.04964."""
@@ -42,7 +45,7 @@ from pydantic import model_validator
 
 from studio.errors import StudioError
 from studio.parameters import setting
-from studio.techniques import online, ppo_metrics
+from studio.techniques import online, ppo_metrics, tools
 from studio.techniques.base import (
     TEN_TIMES,
     TRANSFORMERS,
@@ -57,7 +60,7 @@ from studio.techniques.base import (
 PAPER = "N+ implementation details, arXiv 2403.17031"
 
 
-class PPOParameters(TrainingParameters):
+class PPOParameters(tools.ToolParameters, TrainingParameters):
     """Raises StudioError for a rollout of one answer and for a KL target without a KL weight."""
 
     learning_rate: float = setting(

@@ -1,7 +1,7 @@
 """The charts of PPO: what its trainer logs, and what healthy values look like. Those it shares with
 techniques on groups of answers are theirs."""
 
-from studio.techniques import online
+from studio.techniques import online, tools
 from studio.techniques.metrics import NATS_OF_AN_ANSWER, Healthy, MetricInfo
 
 OF_OTHERS = {metric.key: metric for metric in online.online_metrics()}
@@ -10,6 +10,7 @@ METRICS = [
         OF_OTHERS[key]
         for key in ("reward", "reward_std", "eval_reward_std", "rewards/*/mean", "rewards/*/std")
     ),
+    *tools.METRICS,
     OF_OTHERS["entropy"],
     MetricInfo(
         "kl",

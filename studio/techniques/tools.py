@@ -1,5 +1,5 @@
-"""What the techniques share whose model may call tools while it answers (GRPO and its kin): the environment,
-and the charts of its use. No technique itself.
+"""What the techniques share whose model may call tools while it answers (GRPO and its kin, PPO): the
+environment, and the charts of its use. No technique itself.
 
 The answer is then a conversation: the model calls a tool, reads what came back, and goes on, until it calls
 no further tool. What tools wrote is read but not learned.

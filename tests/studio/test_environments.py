@@ -38,8 +38,8 @@ def test_the_tools_told_to_people_are_those_the_model_gets(environment: Environm
         assert (field.description or "").endswith(".")
 
 
-def test_group_techniques_of_trl_act_in_environments_and_chart_what_they_do_there() -> None:
-    assert {technique.name for technique in ACTING} == {"grpo", "dr_grpo", "dapo", "gspo"}
+def test_techniques_that_act_in_environments_chart_what_they_do_there() -> None:
+    assert {technique.name for technique in ACTING} == {"grpo", "dr_grpo", "dapo", "gspo", "ppo"}
     for technique in ACTING:
         keys = {metric.key for metric in technique.metrics}
         assert {"tools/call_frequency", "tools/failure_frequency"} <= keys

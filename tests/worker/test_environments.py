@@ -214,11 +214,13 @@ def _order(
         "num_generations": 4,
         "max_completion_length": 56,
         "max_steps": 2,
+        "updates_per_generation": 1,
         "learning_rate": 1e-4,
         "sample_prompts": 0,
         "environment": "calculator",
     }
     known = techniques.get(technique)
+    its = {name: value for name, value in (small | given).items() if name in known.parameters.model_fields}
     order = Order(
         run_id=1,
         attempt=1,
@@ -228,7 +230,7 @@ def _order(
         log=at / "trainer.log",
         models=[ModelOrder(id=1, name="caller", source=str(model))],
         data=DataOrder(path=path, shape="prompt", title="sums"),
-        parameters=known.parameters(**(small | given)).model_dump(),
+        parameters=known.parameters(**its).model_dump(),
         adapter_parameters=adapters.get("full").parameters().model_dump(),
         graders=[
             GraderOrder(name="right", grader="exact_match"),
@@ -245,14 +247,12 @@ def _said(order: Order) -> list[dict[str, Any]]:
     return [json.loads(line) for line in order.spool.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("technique", ["grpo", "dapo"])
+@pytest.mark.parametrize("technique", ["grpo", "dapo", "ppo"])
 def test_calls_of_the_model_are_carried_out_and_rewarded(
     caller: Path, tmp_path: Path, technique: str
 ) -> None:
     rng = random.Random(1)
-    order = _order(
-        tmp_path, caller, [_row(_sum(rng)) for _ in range(16)], technique, updates_per_generation=1
-    )
+    order = _order(tmp_path, caller, [_row(_sum(rng)) for _ in range(16)], technique)
     assert train.carry_out(order) == 0, [entry for entry in _said(order) if entry["kind"] == "error"]
     logs = [entry["data"] for entry in _said(order) if entry["kind"] == "metric"]
     first = next(log for log in logs if "reward" in log)
