@@ -8,39 +8,43 @@ they say is worked out here from them, also while they still come.
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from studio import events, graders, lineage, weights
+from studio import events, graders, lineage
 from studio.datasets import library
 from studio.errors import StudioError
-from studio.graders.choice import GraderChoice, checked, models_named
+from studio.graders.choice import GraderChoice
 from studio.models import Kind, Run, Sample
+from studio.techniques.tools import ToolParameters
 
 SHAPES = ("prompt", "chat", "instruction")
 REWARD = "reward"  # the weighted sum, beside each grader's own score
 SHOWN = 10  # best and worst answers
 BUCKETS = 20
+ATTEMPTS = 8  # the k of pass@k, where as many answers were drawn
+MOST_SAMPLES = 64
+ACTING = tuple(ToolParameters.model_fields)  # the settings of a run's environment, by the names a run has
 
 # Below this share of groups whose answers differ in reward, most of what is generated teaches nothing.
 ENOUGH_SPREAD, SOME_SPREAD = 0.3, 0.1
 ALIKE = 1e-9  # rewards closer than this are the same
 
 
-class LabConfig(BaseModel):
-    """`prompts` questions, `samples` answers to each, as the model gives them today."""
+class LabConfig(ToolParameters):
+    """`prompts` questions, `samples` answers to each, as the model gives them today; with the tools of an
+    environment, where the run to come has one. `model` may be `run:7`, what run 7 has made."""
 
-    model_config = ConfigDict(extra="forbid")
     model: str | int
     dataset: str | int
     graders: list[GraderChoice] = Field(min_length=1)
     prompts: int = Field(32, ge=1, le=1000)
-    samples: int = Field(8, ge=2, le=64)
+    samples: int = Field(ATTEMPTS, ge=2, le=MOST_SAMPLES)
     temperature: float = Field(1.0, gt=0, le=5)
     max_tokens: int = Field(128, ge=1, le=16_384)
     seed: int = Field(42, ge=0, le=2**31 - 1)
@@ -56,24 +60,23 @@ def launch(session: Session, config: LabConfig, who: str = "") -> Run:
             hint=f"The lab needs {', '.join(SHAPES)} rows.",
             field="dataset",
         )
-    choices = checked(config.graders)
-    for choice in choices:
-        choice.parameters |= {
-            field: str(weights.find(session, reference).id)
-            for field, reference in models_named(choice).items()
-        }
-    model = weights.find(session, config.model)
-    lineage.check_kind(model, {"language"})
+    reads = lineage.Reads()
+    lineage.read_model(session, config.model, {"language"}, reads)
+    lineage.read_graders(session, config.graders, reads)
+    if reads.after is not None:
+        raise StudioError(
+            f"Run {reads.after} has made no model yet.", hint="Try the reward when it is done.", field="model"
+        )
     run = Run(
         name=f"Reward lab: {dataset.title}"[:200],
         kind=Kind.LAB,
-        model=model,
+        model=reads.model,
         dataset_version=dataset,
         project_id=config.project,
         parameters=config.model_dump(
-            mode="json", include={"prompts", "samples", "temperature", "max_tokens"}
+            mode="json", include={"prompts", "samples", "temperature", "max_tokens", *ACTING}
         ),
-        graders=[choice.model_dump(mode="json") for choice in choices],
+        graders=[choice.model_dump(mode="json") for choice in reads.graders],
         seed=config.seed,
         priority=20,  # a person waits for it
     )
@@ -83,10 +86,25 @@ def launch(session: Session, config: LabConfig, who: str = "") -> Run:
     return run
 
 
+def tried(
+    session: Session, model: int, dataset: int, choices: Sequence[GraderChoice], environment: str
+) -> Run | None:
+    """The newest lab that tried exactly these graders on this model and data."""
+    wanted = [choice.model_dump(mode="json") for choice in choices]
+    labs = session.scalars(
+        select(Run)
+        .where(Run.kind == Kind.LAB, Run.model_id == model, Run.dataset_version_id == dataset)
+        .order_by(Run.id.desc())
+    )
+    alike = (run for run in labs if run.parameters.get("environment", "") == environment)
+    return next((run for run in alike if run.graders == wanted), None)
+
+
 @dataclass(frozen=True)
 class Findings:
     """What the answers say. Shares are between 0 and 1; `pass_1` and `pass_k` are None where no highest
-    reward is known. `histogram` is (lower edge, upper edge, answers)."""
+    reward is known; k is 8, or as many as there are answers to a prompt where those are fewer. `histogram` is
+    (lower edge, upper edge, answers)."""
 
     answers: int
     groups: int
@@ -142,7 +160,7 @@ def pass_at(k: int, n: int, right: int) -> float:
 
 def _judge(groups: Sequence[Sequence[float]], best: float | None, parts: dict[str, list[float]]) -> Findings:
     every = np.array([value for group in groups for value in group])
-    k = min(len(group) for group in groups)
+    k = min(ATTEMPTS, *(len(group) for group in groups))
     alike = [group for group in groups if max(group) - min(group) < ALIKE]
     counts, edges = np.histogram(every, bins=min(BUCKETS, max(1, len(np.unique(every)))))
     right = [[best is not None and value >= best - ALIKE for value in group] for group in groups]
@@ -204,5 +222,16 @@ def extremes(session: Session, run: Run) -> tuple[list[Sample], list[Sample]]:
     return scored[:SHOWN], scored[::-1][:SHOWN]
 
 
-def as_json(found: Findings) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in Findings.__dataclass_fields__}
+def as_json(session: Session, run: Run) -> dict[str, Any]:
+    """What is known so far as plain data: the findings, the best and the worst answers."""
+    found = findings(session, run)
+    best, worst = extremes(session, run)
+    return {
+        "findings": asdict(found) if found else None,
+        "best": [_answer(sample) for sample in best],
+        "worst": [_answer(sample) for sample in worst],
+    }
+
+
+def _answer(sample: Sample) -> dict[str, Any]:
+    return {name: getattr(sample, name) for name in ("number", "prompt", "answer", "reference", "scores")}

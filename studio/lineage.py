@@ -2,7 +2,7 @@
 done yet, the new one waits for it. Moves no state (`studio.runs`)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,22 +37,33 @@ class Reads:
 def read(session: Session, config: "RunConfig", technique: Technique) -> Reads:
     """Finds everything `config` names. Raises StudioError naming the field."""
     found = Reads()
-    model = _model(session, config.model, found, "model")
-    if isinstance(model, Model):
-        check_kind(model, {"language"} | ({technique.model} if technique.model != "classifier" else set()))
-        found.model = model
-    else:
-        found.inputs["model"] = model
+    kinds = {"language"} | ({technique.model} if technique.model != "classifier" else set())
+    read_model(session, config.model, kinds, found)
     for wanted in technique.inputs:
         reference = config.inputs.get(wanted.name, "")
         if reference not in ("", None):
             found.inputs[wanted.name] = _input(session, wanted, reference, found)
     _check_names(technique, config.inputs)
-    for choice in checked(config.graders):
+    read_graders(session, config.graders, found)
+    return found
+
+
+def read_model(session: Session, reference: str | int, kinds: set[str], found: Reads) -> None:
+    """Finds the model to start from, which is of one of these kinds."""
+    model = _model(session, reference, found, "model")
+    if isinstance(model, Model):
+        check_kind(model, kinds)
+        found.model = model
+    else:
+        found.inputs["model"] = model
+
+
+def read_graders(session: Session, choices: Sequence[GraderChoice], found: Reads) -> None:
+    """Finds the models that graders name."""
+    for choice in checked(choices):
         named = models_named(choice)
         ids = {name: _id(_model(session, reference, found, "graders")) for name, reference in named.items()}
         found.graders.append(_settled(choice, ids))
-    return found
 
 
 def settle(session: Session, run: Run) -> None:

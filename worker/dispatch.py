@@ -34,6 +34,8 @@ def order_for(session: Session, run: Run, devices: list[str]) -> Order:
         order.parameters, order.adapter_parameters = run.parameters, run.adapter_parameters
         order.data, order.held_out = _data(run.dataset_version), _data(run.held_out)
         order.graders = [_grader(session, GraderChoice.model_validate(each)) for each in run.graders]
+    if run.kind == Kind.LAB:
+        order.reads = "prompts"
     if run.kind == Kind.TRAIN:
         fill(order, techniques.get(run.technique), adapters.get(run.adapter))
         _add_inputs(session, order, techniques.get(run.technique), run.inputs)

@@ -27,10 +27,11 @@ def resolve(name: str) -> Any:
 def arguments(order: Order, choices: Sequence[Choice]) -> Any:
     """The trainer's configuration object: the order's arguments, and what only this machine knows."""
     config = resolve(order.config)
-    return config(**(_of_this_machine(order) | order.arguments | hardware.arguments(choices, config)))
+    return config(**(of_this_machine(order) | order.arguments | hardware.arguments(choices, config)))
 
 
-def _of_this_machine(order: Order) -> dict[str, Any]:
+def of_this_machine(order: Order) -> dict[str, Any]:
+    """Arguments of every trainer that follow from the run's folder and the machine."""
     return {
         "output_dir": str(order.checkpoints),
         "seed": order.seed,

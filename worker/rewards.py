@@ -2,8 +2,7 @@
 that each part is logged under its own name. How an answer is scored is the grader's business."""
 
 import importlib
-import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -88,20 +87,15 @@ class Judges:
         self._need_reference = not order.graders
         self._tokenizer = tokenizer
 
-    def scores(
-        self, asked: Sequence[tuple[Prompt, str]], seconds: MutableMapping[str, float] | None = None
-    ) -> list[dict[str, Score]]:
+    def scores(self, asked: Sequence[tuple[Prompt, str]]) -> list[dict[str, Score]]:
         """For each (prompt, answer) every grader's score by its name; nothing where exact match has no
-        reference. `seconds` is told what each grader took."""
+        reference."""
         known = [at for at, (prompt, _) in enumerate(asked) if prompt.reference or not self._need_reference]
         cases = [self._case(*asked[at]) for at in known]
         found: list[dict[str, Score]] = [{} for _ in asked]
         for name, score in self._parts:
-            began = time.perf_counter()
             for at, value in zip(known, score(cases) if cases else [], strict=True):
                 found[at][name] = value
-            if seconds is not None:
-                seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
         return found
 
     def _case(self, prompt: Prompt, answer: str) -> Case:

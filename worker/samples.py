@@ -3,8 +3,10 @@ changed. Where the answers are graded, every grader's score goes with them."""
 
 from typing import Any
 
+import orjson
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from studio.rows import last_words, reference_of
 from worker import data, generate, telemetry
 from worker.order import Order
 from worker.rewards import Judges
@@ -48,3 +50,30 @@ class Sampler(TrainerCallback):
                 reference=prompt.reference,
                 scores=scores,
             )
+
+
+def shown(prompt: Any, completion: Any, row: str) -> dict[str, str]:
+    """A question, its answer and what was wanted, as people read them. `row` is JSON."""
+    return {
+        "prompt": last_words(prompt),
+        "answer": written(completion),
+        "reference": reference_of(orjson.loads(row)),
+    }
+
+
+def written(completion: Any) -> str:
+    """The text of an answer; where tools were called, the whole conversation, line by line."""
+    if isinstance(completion, str):
+        return completion
+    return "\n".join(filter(None, (_line(message) for message in completion)))
+
+
+def _line(message: dict[str, Any]) -> str:
+    said = last_words([message]) if message.get("content") else ""
+    if message.get("role") == "tool":
+        return f"→ {said}"
+    if thought := message.get("reasoning_content") or message.get("thinking"):
+        said = f"<think>\n{thought}\n</think>\n\n{said}"
+    calls = [call.get("function") or call for call in message.get("tool_calls") or ()]
+    called = [f"{call.get('name')}({orjson.dumps(call.get('arguments')).decode()})" for call in calls]
+    return "\n".join(filter(None, [said, *called]))

@@ -4,15 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from app.api.plain import plain
+from app.api.datasets import version_json
 from app.api.runs import as_json
 from app.people import who
-from studio import db, lab, queue, runs
+from studio import db, lab, pairs, queue, runs
 from studio.lab import LabConfig
-from studio.models import Sample
 
 router = APIRouter(prefix="/api", tags=["graders"])
-OF_SAMPLE = "number prompt answer reference scores"
 
 
 @router.post("/labs", status_code=201)
@@ -29,15 +27,16 @@ def show(run_id: int) -> dict[str, Any]:
     """What the answers say so far: distribution, pass@1 and pass@k, groups without spread, and a verdict."""
     with db.reading() as session:
         run = runs.get(session, run_id)
-        found = lab.findings(session, run)
-        best, worst = lab.extremes(session, run)
-        return {
-            **as_json(run),
-            "findings": lab.as_json(found) if found else None,
-            "best": [_answer(sample) for sample in best],
-            "worst": [_answer(sample) for sample in worst],
-        }
+        return as_json(run) | lab.as_json(session, run)
 
 
-def _answer(sample: Sample) -> dict[str, Any]:
-    return plain(sample, OF_SAMPLE)
+@router.post("/labs/{run_id}/pairs", status_code=201)
+def keep_pairs(run_id: int, request: Request) -> dict[str, Any]:
+    """Makes a dataset of preference pairs: of each prompt the answers with the highest and the lowest reward,
+    where they differ."""
+    with db.reading() as session:
+        found = pairs.of(session, runs.get(session, run_id))
+    folder, report = pairs.prepare(found)
+    with db.transaction() as session:
+        version = pairs.keep(session, run_id, folder, report, who(request))
+        return version_json(version) | {"dataset_id": version.dataset_id}

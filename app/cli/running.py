@@ -183,7 +183,7 @@ def run_sweep(config: Any) -> list[dict[str, Any]]:
 
 @run.command("lab")
 @click.argument("config", type=click.File("rb"))
-@answer(pairs)
+@answer(lambda data: _speak_lab(data))
 def run_lab(config: Any) -> dict[str, Any]:
     """Try a reward on a model before reinforcement learning, from a JSON file: {"model", "dataset",
     "graders": [{"grader": "exact_match"}], "prompts": 32, "samples": 8}. Waits for the answer."""
@@ -197,9 +197,25 @@ def run_lab(config: Any) -> dict[str, Any]:
         with db.reading() as session:
             found = runs.get(session, run_id)
             if found.state not in runs.ACTIVE:
-                told = lab.findings(session, found)
-                return {"id": run_id, "state": found.state, **(lab.as_json(told) if told else found.error)}
+                told = lab.as_json(session, found)
+                figures = told.pop("findings") or found.error
+                return {"id": run_id, "state": found.state, **figures, **told}
         time.sleep(0.5)
+
+
+def _speak_lab(data: dict[str, Any]) -> str:
+    figures = {name: value for name, value in data.items() if name not in ("best", "worst")}
+    lists = [
+        f"{title}\n{table('reward', 'prompt', 'answer')([_on_a_line(each) for each in data[name]])}"
+        for name, title in (("best", "Best answers"), ("worst", "Worst answers"))
+        if data[name]
+    ]
+    return "\n\n".join([pairs(figures), *lists])
+
+
+def _on_a_line(answer: dict[str, Any]) -> dict[str, Any]:
+    words = {name: " ".join(answer[name].split()) for name in ("prompt", "answer")}
+    return words | {"reward": answer["scores"]["reward"]}
 
 
 def _read_as(kind: type[Read], file: Any) -> Read:

@@ -3,6 +3,7 @@ signal. `/lab?draft=KEY` sets one up from the form of a new run, `/lab?id=7` sho
 
 What the answers mean is worked out by `studio.lab`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.parts import Paced, Query, fragment, live, render
 from app.setup import beginning
 from app.setup.plan import Plan
 from app.toolkit import html
-from studio import db, drafts, lab, runs, weights
+from studio import db, drafts, environments, lab, lineage, runs, weights
 from studio.datasets import library
 from studio.errors import StudioError
 from studio.models import Kind, Run
@@ -46,9 +47,11 @@ def show(query: Query) -> Paced:
             lacking=" and ".join(asked.lacking) if asked else "",
             model=asked.model if asked else "",
             dataset=asked.dataset if asked else "",
-            samples=asked.settings.get("num_generations", 8) if asked else 8,
+            most_samples=lab.MOST_SAMPLES,
+            samples=asked.samples if asked else lab.ATTEMPTS,
             temperature=asked.settings.get("temperature", 1.0) if asked else 1.0,
             longest=asked.settings.get("max_completion_length", 128) if asked else 128,
+            tools=acting(run.parameters if run else asked.body if asked else {}),
             former=former(session, run),
         )
         return Paced(body, 1 if is_active else CALM)
@@ -74,8 +77,16 @@ class Asked:
                 asked.lacking.append(word)
         if not asked.lacking:
             asked.settings = Plan(session, beginning.current(session, {"draft": key})).values.technique
+            if asked.settings.get("environment"):
+                asked.body |= {name: asked.settings[name] for name in lab.ACTING}
             asked._name(session)
         return asked
+
+    @property
+    def samples(self) -> int:
+        """As many answers as the run will draw, and enough for pass@8."""
+        group = self.settings.get("num_generations")
+        return min(lab.MOST_SAMPLES, max(lab.ATTEMPTS, group if isinstance(group, int) else 0))
 
     def _name(self, session: Session) -> None:
         """A model that is not known yet is called as it was typed."""
@@ -83,8 +94,16 @@ class Asked:
             self.dataset = library.find_version(session, self.body["dataset"]).title
             reference = str(self.body["model"])
             self.model = weights.find(session, reference).name if reference.isdigit() else reference
+            if of_run := lineage.OF_RUN.fullmatch(reference):
+                self.model = f"The result of run {of_run[1]}"
         except StudioError:
             self.lacking.append("a model and a dataset that are still there")
+
+
+def acting(given: Mapping[str, Any]) -> str:
+    """The title of the environment whose tools the model has."""
+    name = given.get("environment", "")
+    return environments.get(name).title if environments.has(name) else ""
 
 
 def find(session: Session, run_id: int | None) -> Run | None:

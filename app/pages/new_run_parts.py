@@ -215,6 +215,8 @@ def summary(sheet: Sheet) -> Markup:
         runs=len(found.combinations),
         verdict=found,
         problem=sheet.problem,
+        untried=verdict.is_untried(plan),
+        key=sheet.key,
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import forms
 from app.setup import offers, several
 from app.setup.plan import Both, Graded, Plan, Values
-from studio import adapters, runs, sweeps, weights
+from studio import adapters, lab, runs, sweeps, weights
 from studio.errors import NotFound, StudioError
 from studio.graders.choice import GraderChoice
 from studio.lineage import HOPELESS, OF_RUN
@@ -267,6 +267,22 @@ def check_model(session: Session, text: str, path: str) -> None:
             hint="Resume it, or choose another model.",
             field=path,
         )
+
+
+def is_untried(plan: Plan) -> bool:
+    """Whether the model could try the reward it is to learn from in a lab, and no lab has. A teacher's
+    answers are tried in none."""
+    has_teacher = any(wanted.required for wanted in plan.technique.inputs)
+    if not plan.technique.graded or has_teacher or plan.awaited or plan.dataset is None:
+        return False
+    try:
+        choices = graders(plan)
+    except StudioError:
+        return False
+    environment = plan.values.technique.get("environment", "")
+    return bool(choices) and not (
+        plan.model and lab.tried(plan.session, plan.model.id, plan.dataset.id, choices, environment)
+    )
 
 
 def called(plan: Plan, path: str) -> str:

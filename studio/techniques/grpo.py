@@ -22,7 +22,7 @@ search in documents that stand in the row, or Python in the sandbox. It reads wh
 several rounds. Graders see the whole conversation: grade the last words, and with “Tool calls” how it came to
 them. What tools write is read but not learned, and counts towards the longest answer. Fine-tune on a few
 conversations with calls first: what is never tried is never rewarded. Errors are told to the model, which may
-try again. Samples are answered without tools.
+try again. The reward lab lets the model act in the same environment; samples are answered without tools.
 
 **Reads.** Prompts, with a reference answer where a grader wants one; or conversations and completions, whose
 last answer is the reference. **Paper.** DeepSeekMath, Shao et al. 2024, arXiv 2402.03300.

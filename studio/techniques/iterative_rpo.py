@@ -4,9 +4,9 @@ It learns from a prompt with a chosen and a rejected answer, usually a right and
 model wrote itself. To DPO's loss it adds α times that of supervised fine-tuning on the chosen answer. DPO
 alone may make right answers less likely as long as wrong ones fall faster; this term does not let it.
 
-**When it fits.** Tasks with right and wrong answers: reasoning, extraction, code. Make pairs from the
-model's own answers with a grader, train one round, make new pairs with the result (“continue from this
-run”), and train the next: the paper gains over four rounds.
+**When it fits.** Tasks with right and wrong answers: reasoning, extraction, code. Let the model answer in the
+reward lab and make pairs of its best and worst answers there, train one round, try the result in the lab, and
+train the next round on its pairs: the paper gains over four rounds.
 
 **When it fails.** Rounds on the same old pairs gain little: each needs fresh answers of the model as it is
 now. Where chosen answers are only preferred, not right, the likelihood term copies their faults; choose DPO

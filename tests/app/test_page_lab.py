@@ -1,6 +1,10 @@
 """The page of the reward lab: set up from a draft, live while it answers, plain about the signal."""
 
+import html
+import json
 from pathlib import Path
+
+import pytest
 
 from app.pages import lab as page
 from studio import db, drafts, lab, runs, sample
@@ -43,7 +47,9 @@ def test_a_draft_without_graders_says_what_is_missing(database: Path) -> None:
     assert "/new-run?draft=run-abcdef" in text
 
 
-def test_a_whole_draft_is_a_form_that_starts_the_lab(database: Path) -> None:
+@pytest.mark.parametrize(("group", "drawn"), [(4, 8), (16, 16), (128, 64)])
+def test_a_whole_draft_is_a_form_that_starts_the_lab(database: Path, group: int, drawn: int) -> None:
+    """It draws as many answers as the run, but enough for pass@8."""
     launched()
     with db.transaction() as session:
         drafts.put(
@@ -55,13 +61,16 @@ def test_a_whole_draft_is_a_form_that_starts_the_lab(database: Path) -> None:
                 "graders": [{"grader": "exact_match", "name": "right", "weight": 2.0}],
                 "technique": "grpo",
                 "adapter": "full",
-                "parameters": {"num_generations": 4},
+                "parameters": {"num_generations": group, "environment": "calculator"},
             },
         )
     text = read("draft=run-abcdef")
     assert 'data-post="/api/labs"' in text
     assert "right × 2.0" in text
-    assert 'name="samples" value="4"' in text
+    assert f'name="samples" value="{drawn}"' in text
+    assert "<dt>Tools</dt><dd>Calculator</dd>" in text
+    asked = json.loads(html.unescape(text.split("data-body='")[1].split("'")[0]))
+    assert LabConfig(**asked).environment == "calculator"
 
 
 def test_a_lab_shows_its_verdict_distribution_and_both_ends(database: Path) -> None:
@@ -79,6 +88,7 @@ def test_a_lab_shows_its_verdict_distribution_and_both_ends(database: Path) -> N
     text = read(f"id={run_id}")
     for words in ("has a signal", "pass@1", "pass@2", "&lt;q0&gt;", "500 ms", "1 ms", "Worst-scored"):
         assert words in text, words
+    assert f'data-post="/api/labs/{run_id}/pairs"' in text
     assert f"/lab?id={run_id}" not in text
     with db.reading() as session:
         assert runs.get(session, run_id).kind == "lab"

@@ -15,12 +15,26 @@ from fastapi.testclient import TestClient
 from app import errors, parts
 from app.api import new_run as api
 from app.forms import readable
+from app.pages import lab as lab_page
 from app.pages import new_run
 from app.pages.new_run_parts import PARTS
 from app.setup import Setup, beginning, several, verdict
 from app.setup.plan import Plan
-from studio import adapters, db, drafts, graders, queue, recommendations, runs, storage, sweeps, techniques
+from studio import (
+    adapters,
+    db,
+    drafts,
+    graders,
+    lab,
+    queue,
+    recommendations,
+    runs,
+    storage,
+    sweeps,
+    techniques,
+)
 from studio.datasets import canonical
+from studio.lab import LabConfig
 from studio.models import Dataset, DatasetVersion, Model, Run, State
 from studio.parameters import about
 from studio.techniques import Technique
@@ -419,6 +433,24 @@ def test_what_is_wrong_with_a_grader_is_told_where_it_is(browser: TestClient) ->
     assert form.answer["wrong"] == "graders:g2:name"
     form.edit(act=[["remove-grader", "g2"]])
     assert form.answer["is_ready"]
+
+
+UNTRIED = "No reward lab has tried these graders"
+
+
+def test_a_reward_that_no_lab_has_tried_is_said_until_one_has(browser: TestClient) -> None:
+    form = Form(browser, technique="grpo", model="1", dataset="6")
+    assert UNTRIED not in form.edit().part("new-run-summary")  # there is no reward yet
+    form.edit(act=[["add-grader", "length"]]).edit({"graders:g1:parameters:at_most": "20"})
+    assert UNTRIED in form.part("new-run-summary")
+    assert f'href="/lab?draft={form.draft}"' in form.part("new-run-summary")
+    with db.transaction() as session:
+        body = lab_page.Asked.of(session, form.draft).body
+        lab.launch(session, LabConfig(**body))
+    assert UNTRIED not in form.edit().part("new-run-summary")
+    assert UNTRIED in form.edit({"graders:g1:parameters:at_most": "30"}).part("new-run-summary")
+    for technique in ("sft", "distillation"):
+        assert UNTRIED not in form.edit({"technique": technique}).part("new-run-summary")
 
 
 def test_imported_graders_are_added_with_only_what_is_their_own(form: Form) -> None:

@@ -1,5 +1,6 @@
 """A reward lab goes through the run engine like a training: queued, placed, answered, done."""
 
+import json
 from pathlib import Path
 
 from tests.running import SAMPLE, RunningStudio
@@ -32,3 +33,16 @@ def test_a_lab_answers_scores_and_says_whether_there_is_a_signal(
     assert len(told["best"]) == 10
     assert set(told["report"]["seconds_a_call"]) == {"answering", "exact_match", "has a dose"}
     assert told["best"][0]["scores"]["reward"] >= told["worst"][0]["scores"]["reward"]
+    made = studio.api.post(f"/api/labs/{answer['id']}/pairs").raise_for_status().json()
+    assert made["shape"] == "preference"
+    rows = studio.api.get(f"/api/versions/{made['id']}/rows").json()["rows"]
+    assert all(row["chosen"] != row["rejected"] for row in rows)
+    assert {row["meta"]["lab"] for row in rows} == {answer["id"]}
+
+    (tmp_path / "lab.json").write_text(json.dumps(config))
+    said = studio.tunesmith("run", "lab", str(tmp_path / "lab.json")).stdout
+    assert "verdict" in said
+    best, worst = said.split("Best answers\n")[1].split("Worst answers\n")
+    for lines in (best.split("\n\n")[0], worst.strip()):
+        assert lines.splitlines()[0].split() == ["reward", "prompt", "answer"]
+        assert len(lines.splitlines()) == 11

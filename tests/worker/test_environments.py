@@ -17,8 +17,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from studio import adapters, environments, sandbox, techniques
 from studio.environments import Environment
 from studio.errors import StudioError
+from studio.techniques.tools import ToolParameters
 from tests.worker.online_runs import STARTER
-from worker import dispatch, rewards, tools, train
+from worker import dispatch, lab, rewards, tools, train
 from worker.environments.calculator import Calculator
 from worker.environments.lookup import Lookup
 from worker.environments.python import Python
@@ -270,6 +271,24 @@ def test_calls_of_the_model_are_carried_out_and_rewarded(
     }
     assert not nameless, "metrics that no chart explains"
     assert (order.result / "model.safetensors").exists()
+
+
+def test_a_lab_lets_the_model_act_as_its_training_would(caller: Path, tmp_path: Path) -> None:
+    """Its verdict would be that there is no signal, were the calls not carried out: the model cannot
+    multiply."""
+    rng = random.Random(2)
+    order = _order(tmp_path, caller, [_row(_sum(rng)) for _ in range(6)])
+    acting = {name: order.parameters[name] for name in ToolParameters.model_fields}
+    order.parameters = {"prompts": 6, "samples": 2, "temperature": 1.0, "max_tokens": 56, **acting}
+    assert lab.carry_out(order) == 0, _said(order)[-1]
+    answers = [entry for entry in _said(order) if entry["kind"] == "sample"]
+    assert [entry["number"] for entry in answers] == list(range(12))
+    right = [entry for entry in answers if entry["scores"]["right"] == 1]
+    assert len(right) > 2
+    for entry in right:
+        assert entry["answer"].startswith('calculate({"expression":"')
+        assert f"→ {entry['reference']}\n{entry['reference']}" in entry["answer"]
+        assert entry["scores"]["reward"] == 1 + 0.5 * entry["scores"]["calls"]
 
 
 class Graded:
