@@ -152,7 +152,7 @@ def _activity(session: Session, run: Run, entry: dict[str, Any]) -> None:
 
 
 def _resume(session: Session, run: Run, entry: dict[str, Any]) -> None:
-    metrics.rewind(session, run.id, entry["step"])
+    metrics.rewind(session, run.id, entry["step"] or -1)  # one that begins anew measures its start anew
     run.step = entry["step"]
 
 

@@ -63,14 +63,17 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
         choices.append({"name": BY_TURNS, "value": "on", "reason": reason})
     spool.say("choices", data=choices)
     _note_libraries(order, {each["name"] for each in choices if each["value"] == "on"})
+    extras, overheard = ingredients.extras(order, tokenizer, base), samples.Overheard(order, spool)
+    if order.graders and order.parameters["sample_prompts"]:
+        extras["reward_funcs"] = overheard.listen(extras["reward_funcs"])
     trainer = ingredients.resolve(order.trainer)(
         model=base,
         args=ingredients.arguments(order, chosen),
         train_dataset=rows,
         eval_dataset=held_out,
         processing_class=tokenizer,
-        callbacks=[watcher, *ingredients.callbacks(order)],
-        **ingredients.extras(order, tokenizer, base),
+        callbacks=[watcher, overheard, *ingredients.callbacks(order)],
+        **extras,
     )
     watcher.trainer = trainer
     sampler = samples.Sampler(order, spool, trainer, tokenizer)
@@ -79,6 +82,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     spool.say("resume", step=checkpoint[1]["step"] if checkpoint else 0)
     if checkpoint:
         watcher.remember(checkpoint[1])
+        trainer.args.eval_on_start = False
     else:
         sampler.take(step=0)
     watcher.leave_if_asked()

@@ -141,7 +141,8 @@ def log(run_id: int) -> dict[str, str]:
 
 @router.get("/runs/{run_id}/samples")
 def samples(run_id: int) -> list[dict[str, Any]]:
-    """What the model answered to the sample prompts, by step."""
+    """What the model answered to the sample prompts, by step. Numbers from 1,000 on are answers to other
+    prompts that the trainer made itself: the best and the worst of a moment."""
     with db.reading() as session:
         found = session.query(Sample).filter_by(run_id=runs.get(session, run_id).id)
         rows = found.order_by(Sample.number, Sample.step).all()

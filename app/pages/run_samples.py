@@ -1,4 +1,5 @@
-"""What a run's model answered before and after training, side by side, with the words that changed.
+"""What a run's model answered before and after training, side by side, with the words that changed; and some
+of the answers its trainer learned from.
 
 A helper of /run and /compare, no page. It scores nothing: the marks are the run's own.
 """
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.pages import run_words
 from app.parts import Query, render
 from studio.models import Run, Sample
+from studio.techniques.base import OVERHEARD
 
 TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 MOST_TOKENS = 1500  # matching takes time that grows with the square of this
@@ -43,7 +45,7 @@ def show(session: Session, run: Run, _query: Query) -> Markup:
     found = samples_of(session, run.id)
     pairs = [pair(*ends) for ends in ends_of(found)]
     steps = sorted({sample.step for sample in found})
-    return render(
+    body = render(
         "run_samples.html",
         run=run,
         pairs=pairs,
@@ -54,12 +56,19 @@ def show(session: Session, run: Run, _query: Query) -> Markup:
         is_active=run_words.is_active(run),
         asks=bool(run.parameters.get("sample_prompts")),
     )
+    return body + render("run_overheard.html", samples=overheard_in(session, run.id))
 
 
 def samples_of(session: Session, run_id: int) -> list[Sample]:
-    return list(
-        session.scalars(select(Sample).where(Sample.run_id == run_id).order_by(Sample.number, Sample.step))
-    )
+    """What it answered to the sample prompts."""
+    found = select(Sample).where(Sample.run_id == run_id, Sample.number < OVERHEARD)
+    return list(session.scalars(found.order_by(Sample.number, Sample.step)))
+
+
+def overheard_in(session: Session, run_id: int) -> list[Sample]:
+    """Answers that its trainer made itself, the newest moment first, of each the best first."""
+    found = select(Sample).where(Sample.run_id == run_id, Sample.number >= OVERHEARD)
+    return list(session.scalars(found.order_by(Sample.step.desc(), Sample.number)))
 
 
 def ends_of(found: list[Sample]) -> list[tuple[Sample, Sample | None]]:

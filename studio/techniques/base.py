@@ -20,6 +20,9 @@ TEN_TIMES = (
 )
 ON_THE_STARTER = "Single trials on the starter model, whose runs are short"
 
+# Samples are numbered by their prompt; from here on they are answers that the trainer itself made and graded.
+OVERHEARD = 1000
+
 
 class TrainingParameters(Parameters):
     """Settings of every technique. Names and meanings are those of transformers' TrainingArguments."""
@@ -336,6 +339,7 @@ class Technique:
     def _measuring(self, given: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
         found = {
             "eval_strategy": "steps",
+            "eval_on_start": True,  # gain and forgetting are told from where the model began
             "per_device_eval_batch_size": found.get(
                 "per_device_eval_batch_size", found["per_device_train_batch_size"]
             ),

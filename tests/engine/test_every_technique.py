@@ -207,6 +207,9 @@ def _check_metrics(session: Any, run: Run, technique: Technique) -> None:
     assert trained[-1] == STEPS
     logged = {key for row in rows for key in row.data}
     assert technique.best_by[0] in logged
+    begun = [row for row in rows if row.step == 0 and technique.best_by[0] in row.data]
+    has_start = technique.model != "classifier"  # a head that is not fitted yet says nothing
+    assert len(begun) == has_start, "what the model could before is measured once, however often it resumes"
     nameless = [chart["key"] for chart in metrics.describe([run], logged) if chart["group"] == "Other"]
     assert not nameless, "metrics that no chart explains"
 

@@ -77,6 +77,7 @@ def test_a_short_training_finds_more_than_the_untuned_model(tmp_path: Path) -> N
         per_device_train_batch_size=16,
         eval_strategy="steps",
         eval_steps=8,
+        eval_on_start=True,
         save_strategy="no",
     )
     trainer.train()

@@ -29,7 +29,7 @@ from sentence_transformers.sentence_transformer.losses import (
 from sentence_transformers.sentence_transformer.modules import Pooling
 from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 from sentence_transformers.util import is_sentence_transformer_model
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, TrainerState
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 CUTS = (1, 5, 10)  # the k of recall@k
 MRR_CUT = 10  # as MS MARCO counts it: an answer below the tenth place is worth nothing
@@ -106,7 +106,6 @@ class EmbeddingTrainer(SentenceTransformerTrainer):
             evaluator=Ranking(eval_dataset, args.per_device_eval_batch_size) if eval_dataset else None,
             callbacks=callbacks,
         )
-        self.add_callback(_FirstLook(self))
 
     def get_batch_sampler(self, dataset: Dataset, batch_size: int, drop_last: bool, **options: Any) -> Any:
         """A last batch with few rows has few negatives, so its loss means something else: it is left out,
@@ -123,20 +122,6 @@ class EmbeddingTrainer(SentenceTransformerTrainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Safetensors and JSON only: no pickled arguments."""
         self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
-
-
-class _FirstLook(TrainerCallback):
-    """Says how the untuned model ranks, as the point that learning starts from. Best checkpoints and early
-    stopping do not see it: there is no checkpoint of it."""
-
-    def __init__(self, trainer: EmbeddingTrainer) -> None:
-        self._trainer = trainer
-
-    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
-        trainer = self._trainer
-        if state.global_step == 0 and trainer.evaluator is not None:
-            found = cast(dict[str, float], trainer.evaluator(trainer.model))
-            trainer.log({f"eval_{name}": value for name, value in found.items()})
 
 
 # The model
