@@ -32,7 +32,7 @@ def bundle(session: Session, run: Run) -> dict[str, str]:
     technique, script = techniques.get(run.technique), Script(session, run)
     files = {f"{name}.jsonl": _lines(found) for name, found in _data(session, run).items()}
     files |= {"train.py": script.text(), "README.md": _readme(run)}
-    asked = [each["grader"] for each in run.graders]
+    asked = [each["grader"] for each in script.graders]
     made_of = needs.made_of(technique.trainer, technique.config, asked, run.parameters.get("environment", ""))
     own = needs.own_files([*made_of, *(module for module, _ in script.imports)])
     noted = storage.run_folder(run.id) / needs.LOCK
@@ -61,6 +61,7 @@ class Script:
         assert run.model is not None
         self.session, self.run, self.model = session, run, run.model
         self.technique, self.adapter = techniques.get(run.technique), adapters.get(run.adapter)
+        self.graders = run.graders if self.technique.graded else []
         self.shape = run.dataset_version.shape
         self.dtype = "torch.bfloat16" if self.is_on("bf16") else "torch.float32"
         self.imports = {
@@ -184,10 +185,10 @@ class Script:
         return ", trust_remote_code=True" if settings.get().trust_remote_code else ""
 
     def _rewards(self) -> str:
-        if not self.run.graders:
+        if not self.graders:
             return ""
         self.imports.add(("worker.rewards", "from_parts"))
-        parts = [_grader(self.session, GraderChoice.model_validate(each)) for each in self.run.graders]
+        parts = [_grader(self.session, GraderChoice.model_validate(each)) for each in self.graders]
         return (
             f"GRADERS = {pprint.pformat(parts, width=100, sort_dicts=False)}\n"
             "scores = from_parts(GRADERS, tokenizer, model)\n"
@@ -201,7 +202,7 @@ class Script:
             "train_dataset=rows",
             "processing_class=tokenizer",
             *(["eval_dataset=held_out"] if self.run.held_out else []),
-            *(["reward_funcs=scores"] if self.run.graders else []),
+            *(["reward_funcs=scores"] if self.graders else []),
             *self._environment(),
             *[f"{each.name}={each.name}" for each in self.technique.inputs if self.run.inputs.get(each.name)],
             *([f"peft_config={self._peft()}"] if self.adapter.peft else []),
@@ -239,8 +240,8 @@ class Script:
         found |= self.technique.trainer_arguments(
             self.run.parameters, self.shape, measured=self.run.held_out is not None
         )
-        if self.run.graders:
-            found["reward_weights"] = [each["weight"] for each in self.run.graders]
+        if self.graders:
+            found["reward_weights"] = [each["weight"] for each in self.graders]
         if self.is_on(rows.BY_TURNS):
             found |= rows.LEARNED_BY_TURNS
         for choice in self.run.choices:

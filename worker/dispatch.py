@@ -49,7 +49,7 @@ def fill(order: Order, technique: Technique, adapter: Adapter) -> None:
     order.arguments = technique.trainer_arguments(
         order.parameters, order.data.shape, measured=order.held_out is not None
     )
-    if order.graders:
+    if order.graders and technique.graded:  # elsewhere they score the samples alone
         order.arguments["reward_weights"] = [part.weight for part in order.graders]
     order.reads, order.makes, order.keeps_reference = technique.reads, technique.model, technique.reference
     order.starts_whole = technique.starts_whole(adapter)

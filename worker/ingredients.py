@@ -57,7 +57,7 @@ def extras(order: Order, tokenizer: Any, model: Any) -> dict[str, Any]:
     """What this technique's trainer takes beyond the model to train, rows and settings: the adapter, rewards,
     tools, further models and data."""
     found: dict[str, Any] = {"peft_config": peft_config(order)}
-    if order.graders:
+    if "reward_weights" in order.arguments:
         found["reward_funcs"] = rewards.functions(order.graders, tokenizer, model)
     if made := tools.factory(order, tokenizer, resolve):
         found["environment_factory"] = made

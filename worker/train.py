@@ -64,7 +64,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     spool.say("choices", data=choices)
     _note_libraries(order, {each["name"] for each in choices if each["value"] == "on"})
     extras, overheard = ingredients.extras(order, tokenizer, base), samples.Overheard(order, spool)
-    if order.graders and order.parameters["sample_prompts"]:
+    if "reward_funcs" in extras and order.parameters["sample_prompts"]:
         extras["reward_funcs"] = overheard.listen(extras["reward_funcs"])
     trainer = ingredients.resolve(order.trainer)(
         model=base,

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.pages import run as page
-from studio import db, runs, techniques
+from studio import db, runs, script, techniques
+from studio.graders.choice import GraderChoice
 from studio.models import Sample, State
 from studio.techniques.base import OVERHEARD
 from tests import made_runs
@@ -60,6 +61,18 @@ def test_the_best_and_the_worst_answers_of_a_training_are_shown_with_every_score
 
 def test_a_teachers_answers_are_not_those_of_the_training(folder: Path) -> None:
     assert not overheard(trained(folder, "distillation"))
+
+
+def test_graders_of_a_technique_that_learns_from_no_reward_score_its_samples(folder: Path) -> None:
+    config = configure(folder, techniques.get("sft"), "full")
+    config.graders = [GraderChoice(grader="length")]
+    with db.transaction() as session:
+        run_id = runs.launch(session, config).id
+    assert attempt(run_id) == State.SUCCEEDED
+    with db.reading() as session:
+        samples = session.query(Sample).filter_by(run_id=run_id)
+        assert {tuple(sample.scores) for sample in samples} == {("length",)}
+        assert "reward" not in script.bundle(session, runs.get(session, run_id))["train.py"]
 
 
 def test_who_wants_no_samples_gets_none(folder: Path) -> None:
