@@ -27,7 +27,7 @@ SHAPES = ("prompt", "chat", "instruction")
 REWARD = "reward"  # the weighted sum, beside each grader's own score
 SHOWN = 10  # best and worst answers
 BUCKETS = 20
-ATTEMPTS = 8  # the k of pass@k, where as many answers were drawn
+PASS_AT = 8  # the k of pass@k, where as many answers were drawn
 MOST_SAMPLES = 64
 ACTING = tuple(ToolParameters.model_fields)  # the settings of a run's environment, by the names a run has
 
@@ -44,7 +44,7 @@ class LabConfig(ToolParameters):
     dataset: str | int
     graders: list[GraderChoice] = Field(min_length=1)
     prompts: int = Field(32, ge=1, le=1000)
-    samples: int = Field(ATTEMPTS, ge=2, le=MOST_SAMPLES)
+    samples: int = Field(PASS_AT, ge=2, le=MOST_SAMPLES)
     temperature: float = Field(1.0, gt=0, le=5)
     max_tokens: int = Field(128, ge=1, le=16_384)
     seed: int = Field(42, ge=0, le=2**31 - 1)
@@ -91,13 +91,16 @@ def tried(
 ) -> Run | None:
     """The newest lab that tried exactly these graders on this model and data."""
     wanted = [choice.model_dump(mode="json") for choice in choices]
-    labs = session.scalars(
-        select(Run)
-        .where(Run.kind == Kind.LAB, Run.model_id == model, Run.dataset_version_id == dataset)
-        .order_by(Run.id.desc())
+    labs = select(Run).where(Run.kind == Kind.LAB, Run.state.not_in(lineage.HOPELESS))
+    alike = labs.where(Run.model_id == model, Run.dataset_version_id == dataset).order_by(Run.id.desc())
+    return next(
+        (
+            run
+            for run in session.scalars(alike)
+            if run.graders == wanted and run.parameters.get("environment", "") == environment
+        ),
+        None,
     )
-    alike = (run for run in labs if run.parameters.get("environment", "") == environment)
-    return next((run for run in alike if run.graders == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ def pass_at(k: int, n: int, right: int) -> float:
 
 def _judge(groups: Sequence[Sequence[float]], best: float | None, parts: dict[str, list[float]]) -> Findings:
     every = np.array([value for group in groups for value in group])
-    k = min(ATTEMPTS, *(len(group) for group in groups))
+    k = min(PASS_AT, *(len(group) for group in groups))
     alike = [group for group in groups if max(group) - min(group) < ALIKE]
     counts, edges = np.histogram(every, bins=min(BUCKETS, max(1, len(np.unique(every)))))
     right = [[best is not None and value >= best - ALIKE for value in group] for group in groups]

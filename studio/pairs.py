@@ -57,11 +57,13 @@ def _answers(session: Session, lab: Run) -> dict[int, list[Sample]]:
 
 
 def _pair(lab: Run, asked: Row, answers: list[Sample]) -> Row | None:
-    """None where all answers have the same reward."""
+    """None where all answers have the same reward, or the same words have the highest and the lowest."""
     ranked = sorted(answers, key=lambda sample: sample.scores[REWARD])
-    if not ranked or ranked[-1].scores[REWARD] - ranked[0].scores[REWARD] < ALIKE:
+    if not ranked:
         return None
     chosen, rejected = ranked[-1], ranked[0]
+    if chosen.scores[REWARD] - rejected.scores[REWARD] < ALIKE or chosen.answer == rejected.answer:
+        return None
     return {
         "prompt": asked["prompt"],
         "chosen": like_prompt(asked["prompt"], chosen.answer),

@@ -48,7 +48,7 @@ def show(query: Query) -> Paced:
             model=asked.model if asked else "",
             dataset=asked.dataset if asked else "",
             most_samples=lab.MOST_SAMPLES,
-            samples=asked.samples if asked else lab.ATTEMPTS,
+            samples=asked.samples if asked else lab.PASS_AT,
             temperature=asked.settings.get("temperature", 1.0) if asked else 1.0,
             longest=asked.settings.get("max_completion_length", 128) if asked else 128,
             tools=acting(run.parameters if run else asked.body if asked else {}),
@@ -86,7 +86,7 @@ class Asked:
     def samples(self) -> int:
         """As many answers as the run will draw, and enough for pass@8."""
         group = self.settings.get("num_generations")
-        return min(lab.MOST_SAMPLES, max(lab.ATTEMPTS, group if isinstance(group, int) else 0))
+        return min(lab.MOST_SAMPLES, max(lab.PASS_AT, group if isinstance(group, int) else 0))
 
     def _name(self, session: Session) -> None:
         """A model that is not known yet is called as it was typed."""
