@@ -224,8 +224,8 @@ def clipping(seeds: list[int], starts: Starts) -> list[str]:
 
 
 def same_minibatches(name: str) -> dict[str, Any]:
-    """Both off-policy alike, with the mini-batches suggested; GSPO with the ε of its paper."""
-    shared: dict[str, Any] = {"max_steps": 40}
+    """Both off-policy alike, with four updates per generation; each with the ε of its paper."""
+    shared: dict[str, Any] = {"max_steps": 40, "updates_per_generation": 4}
     return shared | ({"epsilon": 3e-4, "epsilon_high": 4e-4} if name == "gspo" else {"epsilon": 0.2})
 
 
