@@ -16,9 +16,12 @@ coarse.
 
 **Why these defaults.** Clips of 0.0003 and 0.0004 and four updates per generation are the paper's, for models
 of billions of parameters. It clips far more than GRPO (15 % of tokens against 0.1 %, section 5.1), by design.
-A small model moves further per update and wants wider clips, else it stands still
-(single trials on the starter model). Experts are kept in balance by the model's own weight for that, unless
-you set another.
+A very small model moves further per update and gets clips of 0.01 and 0.013, which hold back 3 % of its
+answers where the paper's hold back 13 %. On the starter model after an epoch of supervised fine-tuning, 40
+steps for exact match led from 71.5 % right (greedy) to 74.4 % with the paper's clips, to 75.2 % with 0.003
+and 0.004, to 75.4 % with 0.01 and 0.013, to 74.9 % with 0.03 and 0.04: means of two seeds on 600 held-out
+rows, each ± 3.5, so that what lies between them may be chance. Experts are kept in balance by the model's own
+weight for that, unless you set another.
 
 **Reads.** Prompts, with a reference answer where a grader wants one; or conversations and completions, whose
 last answer is the reference. **Paper.** Zheng et al. 2025, arXiv 2507.18071.
@@ -29,7 +32,7 @@ from pydantic import model_validator
 from studio.errors import StudioError
 from studio.parameters import setting
 from studio.techniques import online
-from studio.techniques.base import Technique
+from studio.techniques.base import Suggestion, Technique, is_tiny, suggested
 from studio.techniques.metrics import Healthy
 
 PAPER = "GSPO (arXiv 2507.18071), section 5.1"
@@ -86,6 +89,15 @@ class GSPOParameters(online.KLParameters):
         return self
 
 
+def suggestions(adapter: str, size: int | None) -> dict[str, Suggestion]:
+    """As those of its kin; wider clips where the model is tiny."""
+    found = online.suggestions(adapter, size)
+    if is_tiny(size):
+        measured = "Measured on the starter model and the medication directions, as the handbook tells"
+        found |= suggested(measured, epsilon=0.01, epsilon_high=0.013)
+    return found
+
+
 TECHNIQUE = Technique(
     name="gspo",
     title="GSPO",
@@ -114,5 +126,5 @@ TECHNIQUE = Technique(
     ),
     best_by=("eval_reward", "higher"),
     order=76,
-    suggestions=online.suggestions,
+    suggestions=suggestions,
 )

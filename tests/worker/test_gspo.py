@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
+from studio import techniques
 from studio.errors import StudioError
 from studio.parameters import validate
 from studio.techniques.gspo import GSPOParameters
@@ -24,6 +25,12 @@ def test_one_update_a_generation_is_refused_with_a_next_step() -> None:
     assert "exactly GRPO" in refusal.value.message
     assert "2 or more" in refusal.value.hint
     validate(GSPOParameters, {"updates_per_generation": 1, "num_iterations": 2}, "GSPO")
+
+
+def test_a_tiny_model_gets_wider_clips_than_the_papers() -> None:
+    tiny, large = (techniques.get("gspo").suggest("full", size) for size in (1_000_000, 7_000_000_000))
+    assert (tiny["epsilon"], tiny["epsilon_high"]) == (0.01, 0.013)
+    assert not {"epsilon", "epsilon_high"} & large.keys()
 
 
 def test_an_answer_is_weighed_and_clipped_as_a_whole(tmp_path: Path) -> None:
