@@ -33,7 +33,7 @@ from transformers import (
 
 import worker.trainers.ppo
 from studio.techniques.ppo_metrics import METRICS
-from worker.hardware import compile_layers
+from worker.effects import compile_layers
 from worker.trainers.ppo import PPOConfig, PPOTrainer
 from worker.trainers.ppo.critic import build, silence_dropout
 from worker.trainers.ppo.policy import log_probs
