@@ -4,14 +4,17 @@ reward model → PPO). A chain is nothing but its runs: each waits for the one b
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from studio import runs
+from studio import runs, techniques
 from studio.errors import StudioError
+from studio.graders.choice import GraderChoice
 from studio.models import Run
 from studio.runs import RunConfig
 
 STEP = "step:"  # `step:1` stands for the model that the first run of the chain makes
+EXAMPLES, REWARD = "sft", "reward_model"  # the techniques of RLHF's first steps; a grader is called like one
 
 
 def launch(session: Session, steps: Sequence[RunConfig], who: str = "") -> list[Run]:
@@ -28,26 +31,49 @@ def launch(session: Session, steps: Sequence[RunConfig], who: str = "") -> list[
     return made
 
 
-def rm_ppo(ppo: RunConfig, pairs: str | int, reward: dict[str, Any] | None = None) -> list[RunConfig]:
-    """RLHF as InstructGPT did it (Ouyang et al., arXiv 2203.02155, section 3): a reward model learned from
-    preference `pairs`, started from the same model as the policy, then PPO against it. `reward` changes the
-    reward model's own settings."""
-    model = RunConfig(
-        name=f"{ppo.name} reward model".strip()[:200],
-        technique="reward_model",
-        adapter=ppo.adapter,
-        model=ppo.model,
-        dataset=pairs,
-        parameters=reward or {},
-        seed=ppo.seed,
-        project=ppo.project,
+class Rlhf(BaseModel):
+    """A ready-made chain. `examples` are right answers, learned first where there are some; the reward is
+    learned from `pairs`, preferences or ratings, and `reward` changes the reward model's own settings; `ppo`
+    says the rest, and may be of any technique that learns from a reward."""
+
+    model_config = ConfigDict(extra="forbid")
+    ppo: RunConfig
+    pairs: str | int
+    reward: dict[str, Any] = Field(default_factory=dict)
+    examples: str | int = ""
+
+
+def rm_ppo(asked: Rlhf) -> list[RunConfig]:
+    """RLHF as InstructGPT did it (Ouyang et al., arXiv 2203.02155, section 3): the model is taught by
+    examples, a reward model starts from it and learns from comparisons, then PPO follows that reward."""
+    ppo, steps = asked.ppo, []
+    start = ppo.model
+    if asked.examples:
+        steps.append(_before(ppo, EXAMPLES, start, asked.examples))
+        start = f"{STEP}1"
+    steps.append(_before(ppo, REWARD, start, asked.pairs, asked.reward))
+    judged = GraderChoice(grader=REWARD, parameters={"model": f"{STEP}{len(steps)}"})
+    return [*steps, ppo.model_copy(update={"model": start, "graders": [*ppo.graders, judged]})]
+
+
+def _before(
+    ppo: RunConfig,
+    technique: str,
+    model: str | int,
+    dataset: str | int,
+    settings: dict[str, Any] | None = None,
+) -> RunConfig:
+    """A step that comes first, its settings the recommended ones but for `settings`."""
+    title = techniques.get(technique).title
+    shared = ppo.model_dump(include={"adapter", "seed", "gpus", "priority", "project"})
+    return RunConfig(
+        **shared,
+        name=f"{ppo.name} {title}".strip()[:200] if ppo.name else "",
+        technique=technique,
+        model=model,
+        dataset=dataset,
+        parameters=settings or {},
     )
-    judged = {"grader": "reward_model", "parameters": {"model": f"{STEP}1"}}
-    return [model, RunConfig.model_validate(ppo.model_dump() | {"graders": [*_dumped(ppo), judged]})]
-
-
-def _dumped(config: RunConfig) -> list[dict[str, Any]]:
-    return [choice.model_dump() for choice in config.graders]
 
 
 def _settled(value: Any, made: Sequence[Run], number: int) -> Any:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, or_, select
 from sqlalchemy.orm import Session
 
-from studio import weights
+from studio import adapters, graders, techniques, weights
 from studio.datasets import library
 from studio.errors import NotFound, Refused, StudioError
 from studio.graders.choice import GraderChoice, checked, models_named
-from studio.models import Model, Run, State
+from studio.models import Kind, Model, Run, State
 from studio.techniques import Input, Technique
 
 if TYPE_CHECKING:
@@ -92,17 +92,64 @@ def result_of(session: Session, run_id: int) -> Model:
     return found
 
 
+def awaited(session: Session, reference: Any) -> Run | None:
+    """The run that `run:7` names; None for anything else."""
+    match = OF_RUN.fullmatch(str(reference).strip())
+    return session.get(Run, int(match[1])) if match else None
+
+
+def whole(session: Session, start: Model | Run | None) -> Model | None:
+    """The whole model at the root of a start: that which an adapter sits on, or which a run begins with. What
+    comes of it has its size and architecture."""
+    if isinstance(start, Run):
+        return whole(session, start.model or awaited(session, start.inputs.get("model")))
+    while start and start.base_id and adapters.has(start.adapter) and adapters.get(start.adapter).peft:
+        start = session.get(Model, start.base_id)
+    return start
+
+
 def ancestors(session: Session, run: Run) -> Iterator[Run]:
     """The runs whose results this one goes on from, the nearest first."""
-    seen = {run.id}
-    while True:
-        origin = (run.model.run_id if run.model else None) or run.after_id
-        earlier = session.get(Run, origin) if origin else None
-        if earlier is None or earlier.id in seen:
-            return
-        seen.add(earlier.id)
-        yield earlier
-        run = earlier
+    seen, queue = {run.id}, [run]
+    while queue:
+        for earlier in _makers(session, queue.pop(0)):
+            if earlier.id not in seen:
+                seen.add(earlier.id)
+                queue.append(earlier)
+                yield earlier
+
+
+def followers(session: Session, run: Run) -> list[Run]:
+    """The runs that read what this one makes: as their model, as an input, or as a grader's model."""
+    made = session.scalars(select(Model.id).where(Model.run_id == run.id)).all()
+    names = [f"run:{run.id}", *map(str, made)]
+    # Any text with one of these numbers in it is found, and then looked at closely.
+    named = [cast(column, Text).contains(name) for column in (Run.inputs, Run.graders) for name in names]
+    later = select(Run).where(Run.id > run.id, Run.kind == Kind.TRAIN, or_(Run.model_id.in_(made), *named))
+    found = session.scalars(later.order_by(Run.id))
+    return [each for each in found if not set(names).isdisjoint(_references(each))]
+
+
+def _makers(session: Session, run: Run) -> list[Run]:
+    """The runs that made what this one reads, or will make it; the newest first."""
+    references = _references(run)
+    of_runs = [int(match[1]) for each in references if (match := OF_RUN.fullmatch(each))]
+    models = [int(each) for each in references if each.isdigit()]
+    made = select(Model.run_id).where(Model.id.in_(models))
+    wanted = select(Run).where(or_(Run.id.in_(of_runs), Run.id.in_(made)))
+    return list(session.scalars(wanted.order_by(Run.id.desc())))
+
+
+def _references(run: Run) -> set[str]:
+    """Every model a run reads, by id or as `run:7`."""
+    named = [run.model_id or run.inputs.get("model")]
+    if techniques.has(run.technique):
+        wanted = techniques.get(run.technique).inputs
+        named += [run.inputs.get(each.name) for each in wanted if each.kind == "model"]
+    for choice in map(GraderChoice.model_validate, run.graders):
+        if graders.has(choice.grader):
+            named += models_named(choice).values()
+    return {str(each) for each in named if each not in ("", None)}
 
 
 def _model(session: Session, reference: str | int, found: Reads, place: str) -> Model | str:

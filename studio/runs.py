@@ -91,8 +91,8 @@ def launch(session: Session, config: RunConfig, who: str = "") -> Run:
         _check_shape(technique, held_out, technique.shapes + technique.held_out_shapes, "held_out")
         _check_apart(dataset, held_out)
     reads = lineage.read(session, config, technique)
-    size = reads.model.parameters if reads.model else None
-    suggested = technique.suggest(adapter.name, size)
+    start = lineage.whole(session, reads.model or lineage.awaited(session, config.model))
+    suggested = technique.suggest(adapter.name, start.parameters if start else None)
     settings = parameters.validate(technique.parameters, suggested | config.parameters, technique.title)
     of_adapter = parameters.validate(adapter.parameters, config.adapter_parameters, adapter.title)
     run = Run(

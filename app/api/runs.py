@@ -4,7 +4,6 @@ import shutil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.plain import plain
 from app.people import who
@@ -54,19 +53,10 @@ def start_chain(steps: list[RunConfig], request: Request) -> list[dict[str, Any]
     return answer
 
 
-class Rlhf(BaseModel):
-    """A reward model from preference `pairs`, then PPO against it; `reward` changes the former's settings."""
-
-    model_config = ConfigDict(extra="forbid")
-    ppo: RunConfig
-    pairs: str | int
-    reward: dict[str, Any] = Field(default_factory=dict)
-
-
 @router.post("/chains/rm_ppo", status_code=201)
-def start_rlhf(asked: Rlhf, request: Request) -> list[dict[str, Any]]:
-    """Queues a reward model and PPO against it (RLHF)."""
-    return start_chain(chains.rm_ppo(asked.ppo, asked.pairs, asked.reward), request)
+def start_rlhf(asked: chains.Rlhf, request: Request) -> list[dict[str, Any]]:
+    """Queues RLHF: SFT where there are examples, a reward model, and PPO against it."""
+    return start_chain(chains.rm_ppo(asked), request)
 
 
 @router.get("/runs")

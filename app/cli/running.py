@@ -181,6 +181,26 @@ def run_sweep(config: Any) -> list[dict[str, Any]]:
     return started
 
 
+@run.command("chain")
+@click.argument("config", type=click.File("rb"))
+@answer(table("id", "name", "state", "technique"))
+def run_chain(config: Any) -> list[dict[str, Any]]:
+    """Start runs that wait for one another, from a JSON list of their configurations: the model "step:1" is
+    what the first of them makes. RLHF comes ready-made: {"ppo": {…}, "pairs": …, "examples": …} is SFT on the
+    examples, a reward model from the pairs, and PPO against it."""
+    from studio import chains, db, queue, runs
+
+    given = read_json(config)
+    if isinstance(given, list):
+        steps = [_as(runs.RunConfig, each) for each in given]
+    else:
+        steps = chains.rm_ppo(_as(chains.Rlhf, given))
+    with db.transaction() as session:
+        started = [_run_json(each) for each in chains.launch(session, steps, who="command line")]
+    queue.wake_workers().result()
+    return started
+
+
 @run.command("lab")
 @click.argument("config", type=click.File("rb"))
 @answer(lambda data: _speak_lab(data))

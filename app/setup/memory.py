@@ -10,13 +10,13 @@ from sqlalchemy import select
 from app import forms
 from app.setup import offers
 from app.setup.plan import Both, Plan
-from studio import estimate, weights
+from studio import estimate, lineage, weights
 from studio.datasets import library
 from studio.errors import StudioError
 from studio.estimate import Device, Estimate, advice
 from studio.estimate.advice import Change
 from studio.estimate.quantities import GIGA
-from studio.models import Host, Kind, Model
+from studio.models import Host, Kind, Model, Run
 
 AROUND = 64  # tokens that a chat template adds to a row at most
 WRITTEN = 8192  # characters: longer rows fill what the settings allow
@@ -99,16 +99,14 @@ def devices(plan: Plan) -> list[Device]:
 
 def model_config(plan: Plan) -> tuple[dict[str, Any] | None, Model | None]:
     """The config.json of the model or of the one it is an adapter of, and that model where it is known."""
-    if plan.awaited is not None:
-        return _of_model(plan, plan.awaited.model)
-    if plan.model is not None:
-        return _of_model(plan, plan.model)
+    if start := plan.awaited or plan.model:
+        return _of_model(plan, start)
     folder = Path(plan.setup.model.strip()).expanduser()
     return (_read(folder) if plan.setup.model.strip() else None), None
 
 
-def _of_model(plan: Plan, model: Model | None) -> tuple[dict[str, Any] | None, Model | None]:
-    under = offers.underlying(plan.session, model)
+def _of_model(plan: Plan, start: Model | Run | None) -> tuple[dict[str, Any] | None, Model | None]:
+    under = lineage.whole(plan.session, start)
     folder = weights.folder_of(under) if under else None
     return (_read(folder) if folder else None), under
 
@@ -135,7 +133,8 @@ def other_models(plan: Plan) -> dict[str, dict[str, Any]]:
                 named[graded.given.name or graded.grader.title.lower()] = str(reference)
     found = {}
     for name, reference in named.items():
-        config, _ = _of_model(plan, offers.known_model(plan.session, reference))
+        known = offers.known_model(plan.session, reference)
+        config, _ = _of_model(plan, known or lineage.awaited(plan.session, reference))
         if config is not None:
             found[name] = config
     return found

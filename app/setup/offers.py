@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.parts import finding
 from app.parts.words import short
-from studio import adapters, techniques, weights
+from studio import techniques, weights
 from studio.datasets.shapes import SHAPES
 from studio.errors import NotFound
 from studio.models import Dataset, DatasetVersion, Kind, Model, Run, State
@@ -164,13 +164,6 @@ def known_model(session: Session, reference: str) -> Model | None:
 
 def _by_name(session: Session, reference: str) -> Model | None:
     return session.scalar(select(Model).where((Model.name == reference) | (Model.source == reference)))
-
-
-def underlying(session: Session, model: Model | None) -> Model | None:
-    """The model itself, or the whole one that it is an adapter of."""
-    while model and model.base_id and adapters.has(model.adapter) and adapters.get(model.adapter).peft:
-        model = session.get(Model, model.base_id)
-    return model
 
 
 def models(session: Session, kinds: frozenset[str] = frozenset()) -> list[Option]:

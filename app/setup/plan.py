@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 from app import forms
 from app.setup import Grading, Setup, offers, several
 from app.setup.offers import Version
-from studio import adapters, graders, recommendations, techniques
+from studio import adapters, graders, lineage, recommendations, techniques
 from studio.adapters import Adapter
 from studio.graders import Grader
-from studio.lineage import OF_RUN
 from studio.models import Model, Run
 from studio.techniques import Suggestion, Technique
 
@@ -67,13 +66,12 @@ class Plan:
     @cached_property
     def awaited(self) -> Run | None:
         """The run whose result is the model."""
-        match = OF_RUN.fullmatch(self.setup.model.strip())
-        return self.session.get(Run, int(match[1])) if match else None
+        return lineage.awaited(self.session, self.setup.model)
 
     @cached_property
     def size(self) -> int | None:
         """Parameters of the model, where they are known; of an adapter, those of the model it sits on."""
-        model = offers.underlying(self.session, self.awaited.model if self.awaited else self.model)
+        model = lineage.whole(self.session, self.awaited or self.model)
         return model.parameters if model else None
 
     @cached_property

@@ -117,6 +117,25 @@ def test_rlhf_is_a_chain_in_which_ppo_waits_for_the_reward_model(api: TestClient
     assert ppo["graders"][0]["parameters"]["model"] == f"run:{reward['id']}"
 
 
+def test_the_command_line_starts_chains_written_out_or_ready_made(api: TestClient, tmp_path: Path) -> None:
+    file = tmp_path / "chain.json"
+    file.write_text(json.dumps([CONFIG, CONFIG | {"model": "step:1"}]))
+    made = CliRunner().invoke(cli.main, ["run", "chain", str(file), "--json"])
+    assert made.exit_code == 0, made.output
+    first, second = json.loads(made.stdout)
+    assert api.get(f"/api/runs/{second['id']}").json()["after_id"] == first["id"]
+    ppo = {"dataset": "Medication directions: prompts", "technique": "ppo", "model": sample.STARTER_NAME}
+    asked = {"ppo": ppo, "pairs": "Medication directions: preference pairs", "examples": CONFIG["dataset"]}
+    file.write_text(json.dumps(asked))
+    made = CliRunner().invoke(cli.main, ["run", "chain", str(file)])
+    assert made.exit_code == 0, made.output
+    assert [line.split()[-1] for line in made.stdout.splitlines()[1:]] == ["sft", "reward_model", "ppo"]
+    file.write_text(json.dumps({"ppo": ppo}))
+    refused = CliRunner().invoke(cli.main, ["run", "chain", str(file)])
+    assert refused.exit_code == 2
+    assert "pairs" in refused.output
+
+
 def test_a_longer_chain_waits_link_by_link_and_a_loop_is_refused(api: TestClient) -> None:
     pairs = next(
         each["name"]

@@ -1,11 +1,11 @@
-"""Sweeps expand to the right runs, and chains of runs wait for one another."""
+"""Sweeps expand to the right runs; chains of runs wait for one another and know who comes of whom."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from studio import attempts, db, lineage, runs, sample, sweeps, weights
+from studio import attempts, chains, db, lineage, runs, sample, sweeps, techniques, weights
 from studio.errors import NotFound, Refused, StudioError
 from studio.exits import Exit
 from studio.models import State
@@ -98,7 +98,7 @@ def finish(run_id: int, code: int) -> None:
         if code == Exit.DONE:
             model = weights.find(session, sample.STARTER_NAME)
             made = weights.Model(
-                name="made", source="runs/1/model", run_id=run_id, parameters=model.parameters
+                name=f"made {run_id}", source="runs/1/model", run_id=run_id, parameters=model.parameters
             )
             session.add(made)
         attempts.end(session, run_id, given.attempt, code)
@@ -114,7 +114,7 @@ def test_a_run_waits_for_the_one_whose_result_it_reads_and_then_starts_from_it(c
         assert given.run_id == second
         run = runs.get(session, second)
         assert run.model is not None
-        assert run.model.name == "made"
+        assert run.model.run_id == first
         assert [each.id for each in lineage.ancestors(session, run)] == [first]
 
 
@@ -129,3 +129,56 @@ def test_a_run_whose_forerunner_failed_never_begins_and_says_so(config: RunConfi
         launch(config, model=f"run:{first}")
     with pytest.raises(NotFound, match="no run 99"):
         launch(config, model="run:99")
+
+
+PROMPTS, PAIRS = "Medication directions: prompts", "Medication directions: preference pairs"
+
+
+def rlhf(config: RunConfig) -> list[int]:
+    """SFT, a reward model and PPO, each of which starts from what the one before makes."""
+    ppo = RunConfig(name="tuned", technique="ppo", adapter="lora", model=config.model, dataset=PROMPTS)
+    asked = chains.Rlhf(ppo=ppo, pairs=PAIRS, examples=config.dataset)
+    with db.transaction() as session:
+        return [run.id for run in chains.launch(session, chains.rm_ppo(asked))]
+
+
+def line(session: Any, run_id: int) -> tuple[list[int], list[int]]:
+    """(the runs it goes on from, the runs that go on from it)"""
+    run = runs.get(session, run_id)
+    before, after = lineage.ancestors(session, run), lineage.followers(session, run)
+    return [each.id for each in before], [each.id for each in after]
+
+
+def test_who_comes_of_whom_is_known_before_and_after_it_is_made(config: RunConfig) -> None:
+    first, second, third = rlhf(config)
+    expected = {first: ([], [second, third]), second: ([first], [third]), third: ([second, first], [])}
+    with db.reading() as session:
+        assert {each: line(session, each) for each in expected} == expected
+    finish(first, Exit.DONE)
+    finish(second, Exit.DONE)
+    with db.transaction() as session:
+        assert attempts.claim(session, "here", CPU) is not None
+        assert runs.get(session, third).graders[0]["parameters"]["model"].isdigit()
+        assert {each: line(session, each) for each in expected} == expected
+
+
+def test_a_run_that_waits_for_its_reward_alone_can_be_waited_for_together_with_it(config: RunConfig) -> None:
+    first, reward, ppo = rlhf(config)
+    finish(first, Exit.DONE)
+    scored = [{"grader": "reward_model", "parameters": {"model": f"run:{reward}"}}]
+    prompts = {"technique": "ppo", "dataset": PROMPTS, "graders": scored}
+    with db.transaction() as session:
+        made = weights.find(session, f"made {first}").id
+        waits = runs.launch(session, RunConfig.model_validate({"model": made, **prompts}))
+        last = runs.launch(session, RunConfig.model_validate({"model": f"run:{waits.id}", **prompts}))
+        assert (waits.after_id, last.after_id) == (reward, waits.id)
+        assert line(session, reward) == ([first], [ppo, waits.id, last.id])
+
+
+def test_what_suits_the_models_size_is_known_before_the_model_is_made(config: RunConfig) -> None:
+    first, _, third = rlhf(config)
+    with db.reading() as session:
+        start, ppo = runs.get(session, first).model, runs.get(session, third)
+        suited = techniques.get("ppo").suggest("lora", start.parameters if start else None)
+        assert suited["max_steps"] == 80  # what a model of a million parameters needs
+        assert {name: ppo.parameters[name] for name in suited} == suited
