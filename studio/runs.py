@@ -29,6 +29,7 @@ MOVES: dict[State, set[State]] = {
     State.SUCCEEDED: set(),
 }
 ACTIVE = {State.QUEUED, State.CLAIMED, State.RUNNING}
+GOING = {*ACTIVE, State.PAUSED}  # will still make a model, as far as anybody knows
 IN_PROGRESS = {State.CLAIMED, State.RUNNING}
 RESUMABLE = {State.PAUSED, State.FAILED, State.CANCELLED}
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from studio import runs
 from studio.errors import NotFound, StudioError
-from studio.models import Run, State, Sweep
+from studio.models import Run, Sweep
 from studio.runs import RunConfig
 
 Method = Literal["grid", "random"]
@@ -155,7 +155,7 @@ def ranked(session: Session, sweep_id: int, metric: str, better: str) -> list[tu
 
 def stop(session: Session, sweep_id: int, who: str = "") -> int:
     """Asks every run of the sweep that is still going or waiting to end; returns how many."""
-    going = [run for run in runs_of(session, sweep_id) if run.state in runs.ACTIVE | {State.PAUSED}]
+    going = [run for run in runs_of(session, sweep_id) if run.state in runs.GOING]
     for run in going:
         runs.stop(session, run.id, who=who)
     return len(going)

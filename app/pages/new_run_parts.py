@@ -199,7 +199,7 @@ def summary(sheet: Sheet) -> Markup:
     return render(
         "new_run_summary.html",
         model=f"The result of run {awaited.id}" if awaited else name,
-        awaited=awaited,
+        forerunners=plan.forerunners,
         size=plan.size,
         version=plan.dataset,
         held_out=plan.held_out,

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from app.navigation import Page
 from app.pages import run_samples, run_settings, run_story, run_words, waiting
 from app.parts import Paced, Query, fragment, live, render, words
+from app.setup import offers
 from app.toolkit import html
-from studio import db, runs
+from studio import db, lineage, runs
 from studio.errors import StudioError
 from studio.models import LogPart, Metric, Model, Run, State, Sweep
 from studio.techniques import MetricInfo
@@ -39,7 +40,10 @@ def run_header(query: Query) -> Paced:
             run=run,
             say=run_words,
             queue=waiting.look(session),
-            model=result_of(session, run),
+            model=(model := result_of(session, run)),
+            onward=onward(run, model),
+            origins=list(lineage.ancestors(session, run))[::-1],
+            followers=lineage.followers(session, run),
             figures=figures(session, run),
             parent=session.get(Run, run.parent_id) if run.parent_id else None,
             sweep=session.get(Sweep, run.sweep_id) if run.sweep_id else None,
@@ -71,6 +75,18 @@ def find(session: Session, query: Query) -> Run | None:
 def result_of(session: Session, run: Run) -> Model | None:
     """The model a run made: the newest, should there be several."""
     return session.scalar(select(Model).where(Model.run_id == run.id).order_by(Model.id.desc()).limit(1))
+
+
+def onward(run: Run, model: Model | None) -> tuple[str, str]:
+    """The words of the button that sets up a run after this one, and what it would do. Empty where no
+    technique takes what this one makes, or where it will make nothing."""
+    kind = model.kind if model else offers.made_by(run) if run_words.is_going(run) else ""
+    if kind not in ("language", "reward"):
+        return "", ""
+    does = "learns from this one's reward" if kind == "reward" else "starts from this one's result"
+    if model:
+        return "Continue from it", f"A new run that {does}"
+    return "Queue what follows", f"A new run that {does}, and waits for it"
 
 
 def figures(session: Session, run: Run) -> list[tuple[str, str, str]]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
+from pydantic.fields import FieldInfo
 from sqlalchemy.orm import Session
 
 from app.pages import run_words
 from app.parts import Query, render
-from studio import graders, parameters, runs
+from studio import graders, lineage, parameters, runs
 from studio.graders.choice import GraderChoice
 from studio.models import DatasetVersion, Model, Run
 from studio.parameters import Parameters
@@ -36,7 +37,7 @@ class Setting:
 
 
 def show(session: Session, run: Run, query: Query) -> Markup:
-    groups = [(title, rows) for title, rows in groups_of(run) if rows]
+    groups = [(title, rows) for title, rows in groups_of(session, run) if rows]
     changed_only = query.text("only") == "changed"
     if changed_only:
         groups = [(title, [row for row in rows if row.origin != "default"]) for title, rows in groups]
@@ -47,7 +48,8 @@ def show(session: Session, run: Run, query: Query) -> Markup:
         groups=groups,
         changed_only=changed_only,
         command=command(run),
-        graders=graders_of(run),
+        model=named(session, run.model_id or run.inputs.get("model")),
+        graders=graders_of(session, run),
         is_graded=bool((technique := run_words.technique_of(run)) and technique.graded),
         inputs=inputs_of(session, run),
         reports=[report(name, told) for name, told in run.report.items()],
@@ -56,22 +58,23 @@ def show(session: Session, run: Run, query: Query) -> Markup:
 
 @dataclass(frozen=True)
 class Part:
-    """One grader of a run; `settings` are (title, value) of those that are not the default."""
+    """One grader of a run; `settings` are (title, value, address) of those that are not the default; only
+    models have an address."""
 
     name: str
     help: str
     weight: str
-    settings: list[tuple[str, str]]
+    settings: list[tuple[str, str, str]]
 
 
-def graders_of(run: Run) -> list[Part]:
+def graders_of(session: Session, run: Run) -> list[Part]:
     """The run's graders, those whose file is gone with their bare name."""
     found = []
     for choice in map(GraderChoice.model_validate, run.graders):
         grader = graders.get(choice.grader) if graders.has(choice.grader) else None
         fields = grader.parameters.model_fields if grader else {}
         settings = [
-            (field.title or name, worded(choice.parameters[name]))
+            (field.title or name, *said_of(session, field, choice.parameters[name]))
             for name, field in fields.items()
             if choice.parameters.get(name) not in (None, field.get_default(call_default_factory=True))
         ]
@@ -79,17 +82,29 @@ def graders_of(run: Run) -> list[Part]:
     return found
 
 
+def said_of(session: Session, field: FieldInfo, value: Any) -> tuple[str, str]:
+    """A setting's value and, where it names a model, the address of that."""
+    return named(session, value) if parameters.about(field).get("kind") == "model" else (worded(value), "")
+
+
+def named(session: Session, reference: Any) -> tuple[str, str]:
+    """(name, address) of a model that is there or, as `run:7`, will be made; else its bare reference."""
+    if run := lineage.awaited(session, reference):
+        return f"what “{run.name}” makes", f"/run?id={run.id}"
+    model = session.get(Model, int(reference)) if str(reference).isdigit() else None
+    return (model.name, f"/model?id={model.id}") if model else (worded(reference), "")
+
+
 def inputs_of(session: Session, run: Run) -> list[tuple[str, str, str]]:
-    """(title, name, address) of what the technique read besides model and dataset."""
+    """(title, name, address) of what the technique reads besides model and dataset."""
     technique = run_words.technique_of(run)
     found = []
     for wanted in technique.inputs if technique else ():
-        reference = run.inputs.get(wanted.name)
-        if not isinstance(reference, int):
+        if not (reference := run.inputs.get(wanted.name)):
             continue
-        if wanted.kind == "model" and (model := session.get(Model, reference)):
-            found.append((wanted.title, model.name, f"/model?id={model.id}"))
-        if wanted.kind == "dataset" and (version := session.get(DatasetVersion, reference)):
+        if wanted.kind == "model":
+            found.append((wanted.title, *named(session, reference)))
+        elif version := session.get(DatasetVersion, reference):
             address = f"/dataset?id={version.dataset_id}&version={version.number}"
             found.append((wanted.title, version.title, address))
     return found
@@ -99,7 +114,7 @@ Table = tuple[str, list[str], list[list[str]]]
 
 
 def report(name: str, told: Any) -> tuple[str, list[tuple[str, str]], list[Table]]:
-    """What a trainer worked out, as (title, pairs, tables): lists of rows are tables, all else pairs."""
+    """What a trainer worked out, as (title, pairs, tables): lists of rows are tables, all else is pairs."""
     given = told if isinstance(told, dict) else {name: told}
     pairs, tables = [], []
     for key, value in given.items():
@@ -107,20 +122,29 @@ def report(name: str, told: Any) -> tuple[str, list[tuple[str, str]], list[Table
             columns = list(value[0])
             rows = [[worded(row.get(column)) for column in columns] for row in value]
             tables.append((readable(key), [readable(column) for column in columns], rows))
-        elif not isinstance(value, list):
-            pairs.append((readable(key), worded(value)))
+        else:
+            pairs.append((readable(key), listed(value) if isinstance(value, list) else worded(value)))
     return readable(name), pairs, tables
+
+
+def listed(values: list[Any]) -> str:
+    """Two numbers are the ends of a range; anything else is a list."""
+    said = [worded(value) for value in values]
+    if len(values) == 2 and all(isinstance(value, int | float) for value in values):
+        return " to ".join(said)
+    return ", ".join(said) or "none"
 
 
 def readable(name: str) -> str:
     return (name[:1].upper() + name[1:]).replace("_", " ")
 
 
-def groups_of(run: Run) -> list[tuple[str, list[Setting]]]:
+def groups_of(session: Session, run: Run) -> list[tuple[str, list[Setting]]]:
     groups = []
     technique = run_words.technique_of(run)
     if technique:
-        suggested = technique.suggestions(run.adapter, run.model.parameters if run.model else None)
+        start = lineage.whole(session, run)
+        suggested = technique.suggestions(run.adapter, start.parameters if start else None)
         groups.append((technique.title, settings(technique.parameters, run.parameters, suggested)))
     if adapter := run_words.adapter_of(run):
         groups.append((f"Adapter: {adapter.title}", settings(adapter.parameters, run.adapter_parameters, {})))

@@ -5,8 +5,8 @@ from datetime import datetime
 from app.parts import words
 from studio import adapters, techniques
 from studio.adapters import Adapter
-from studio.models import Run, State, now
-from studio.runs import ACTIVE, IN_PROGRESS, RESUMABLE
+from studio.models import Kind, Run, State, Wish, now
+from studio.runs import ACTIVE, GOING, IN_PROGRESS, RESUMABLE
 from studio.techniques import Technique
 
 LONGEST_SHORT_NAME = 5  # "sft" is known as SFT; "reward_model" is better called by its title
@@ -61,6 +61,11 @@ def is_active(run: Run) -> bool:
 
 def is_in_progress(run: Run) -> bool:
     return run.state in IN_PROGRESS
+
+
+def is_going(run: Run) -> bool:
+    """Whether it will still make a model, for which other runs can wait."""
+    return run.kind == Kind.TRAIN and run.state in GOING and run.wish != Wish.STOP
 
 
 def is_resumable(run: Run) -> bool:

@@ -11,8 +11,8 @@ from app.parts.words import short
 from studio import techniques, weights
 from studio.datasets.shapes import SHAPES
 from studio.errors import NotFound
-from studio.models import Dataset, DatasetVersion, Kind, Model, Run, State
-from studio.runs import ACTIVE
+from studio.models import Dataset, DatasetVersion, Kind, Model, Run
+from studio.runs import GOING
 from studio.techniques import Technique
 
 OTHER = "other"  # the option behind which a folder or a hub id is typed
@@ -181,7 +181,7 @@ def models(session: Session, kinds: frozenset[str] = frozenset()) -> list[Option
 
 
 def going(session: Session) -> list[Run]:
-    wanted = select(Run).where(Run.kind == Kind.TRAIN, Run.state.in_({*ACTIVE, State.PAUSED}))
+    wanted = select(Run).where(Run.kind == Kind.TRAIN, Run.state.in_(GOING))
     return list(session.scalars(wanted.order_by(Run.id.desc()).options(selectinload(Run.model))))
 
 

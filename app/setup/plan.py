@@ -14,7 +14,7 @@ from app.setup.offers import Version
 from studio import adapters, graders, lineage, recommendations, techniques
 from studio.adapters import Adapter
 from studio.graders import Grader
-from studio.models import Model, Run
+from studio.models import Model, Run, State
 from studio.techniques import Suggestion, Technique
 
 Values = dict[str, Any]
@@ -67,6 +67,15 @@ class Plan:
     def awaited(self) -> Run | None:
         """The run whose result is the model."""
         return lineage.awaited(self.session, self.setup.model)
+
+    @cached_property
+    def forerunners(self) -> list[Run]:
+        """The runs that this one would wait for: they make its model, an input or a grader's model."""
+        named = [self.setup.model, *self.inputs.values()]
+        for each in self.graders:
+            named += [str(each.values[field]) for field in forms.naming_models(each.grader.parameters)]
+        found = (lineage.awaited(self.session, reference) for reference in dict.fromkeys(named))
+        return [run for run in found if run is not None and run.state != State.SUCCEEDED]
 
     @cached_property
     def size(self) -> int | None:

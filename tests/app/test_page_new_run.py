@@ -619,6 +619,7 @@ def test_a_reward_model_is_continued_as_the_reward_of_the_model_it_started_from(
     assert following.setup.technique == "ppo"
     assert following.setup.graders[0].parameters == {"model": "run:1"}
     assert following.edit({"dataset": "6"}).button == ("Start", True)
+    assert re.search(r'Begins</dt><dd>when <a href="/run\?id=1">', following.part("new-run-summary"))
 
 
 def test_a_recommendation_is_named_and_followed_for_the_technique_it_is_about(browser: TestClient) -> None:

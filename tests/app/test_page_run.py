@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
+import pytest
 from sqlalchemy.orm import Session
 
 from app.pages import run as page
@@ -104,6 +106,63 @@ def test_a_model_it_made_can_be_asked_and_downloaded(database: Path) -> None:
     text = header(run)
     assert f"/try?models={run.model_id},{model.id}" in text
     assert f"/api/models/{model.id}/download" in text
+
+
+@pytest.mark.parametrize(
+    ("technique", "kind", "button", "does"),
+    [
+        ("sft", "language", "Continue from it", "starts from"),
+        ("reward_model", "reward", "Continue from it", "learns from"),
+        ("feature_classifier", "classifier", "", ""),
+    ],
+)
+def test_a_run_is_continued_where_techniques_take_what_it_made(
+    database: Path, technique: str, kind: str, button: str, does: str
+) -> None:
+    with db.transaction() as session:
+        run = made(session, State.SUCCEEDED)
+        run.technique = technique
+        session.add(Model(name="result", source="runs/1/model", run_id=run.id, kind=kind))
+    text = header(run)
+    assert (f'href="/new-run?from={run.id}"' in text) is bool(button)
+    assert button in text
+    assert does in text
+
+
+@pytest.mark.parametrize("state", State)
+def test_what_follows_can_be_queued_as_long_as_a_model_is_to_come(database: Path, state: State) -> None:
+    with db.transaction() as session:
+        run = made(session, state)
+        run.technique = "reward_model"
+    assert ("Queue what follows" in header(run)) is (state in runs.GOING)
+
+
+def test_nothing_is_queued_after_a_run_that_is_being_stopped(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session)
+        runs.stop(session, run.id)
+    assert "Queue what follows" not in header(run)
+
+
+def test_a_run_names_what_it_goes_on_from_and_what_went_on_from_it(database: Path) -> None:
+    with db.transaction() as session:
+        first = made(session, State.RUNNING)
+        second = after(session, first, "second")
+        third = after(session, second, "third")
+    for run, said in (
+        (first, "Followed by SFT second"),
+        (second, "Goes on from SFT first Followed by SFT third"),
+        (third, "Goes on from SFT first → SFT second"),
+    ):
+        text = header(run)
+        assert said in " ".join(re.sub("<[^>]*>", " ", text).split())
+        others = [each for each in (first, second, third) if each.name in said]
+        assert all(f'href="/run?id={each.id}"' in text for each in others)
+
+
+def after(session: Session, run: Run, name: str) -> Run:
+    config = runs.config_of(run).model_copy(update={"name": name, "model": f"run:{run.id}"})
+    return runs.launch(session, config)
 
 
 def test_charts_are_asked_for_this_run_alone(database: Path) -> None:
@@ -260,6 +319,33 @@ def test_graders_choices_and_what_the_trainer_worked_out_are_told(database: Path
     for words in ("right", "0.5", "torch compile", "No GPU on this machine.", "Accepted", "why", "0.25"):
         assert words in text
     assert f"/api/runs/{run.id}/script" in text
+
+
+def test_models_of_graders_and_inputs_are_named_and_lead_to_their_cards(database: Path) -> None:
+    with db.transaction() as session:
+        first = made(session, State.RUNNING)
+        judge = Model(name="Kind judge", source="models/judge", kind="reward")
+        session.add(judge)
+        session.flush()
+        second = after(session, first, "second")
+        second.technique, second.inputs = "ppo", second.inputs | {"value_model": f"run:{first.id}"}
+        scored = {"grader": "reward_model", "name": "kindness", "parameters": {"model": str(judge.id)}}
+        second.graders = [scored]
+    text = view(second, "settings")
+    assert f'<a href="/model?id={judge.id}">Kind judge</a>' in text
+    makes = f'<a href="/run?id={first.id}">what “first” makes</a>'
+    assert f"<dt>Model</dt><dd>{makes}" in text
+    assert f"<dt>Start of the value model</dt><dd>{makes}" in text
+
+
+def test_a_range_that_a_trainer_worked_out_is_worded(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.SUCCEEDED)
+        told = {"range of the paper": [1.0, 1.3333], "labels": ["good", "bad"], "none": []}
+        run.report = {"kto_weights": told}
+    text = view(run, "settings")
+    for name, value in (("Range of the paper", "1 to 1.3333"), ("Labels", "good, bad"), ("None", "none")):
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in text
 
 
 def test_a_waiting_run_says_for_whom_and_that_it_waits_in_vain(database: Path) -> None:

@@ -91,7 +91,7 @@ class KTOTrainer(TRLKTOTrainer):
                 "desirable weight": round(self.desirable_weight, 4),
                 "undesirable weight": round(self.undesirable_weight, 4),
                 "ratio": None if ratio is None else round(ratio, 4),
-                "range": [round(LOWEST, 4), round(HIGHEST, 4)],
+                "range of the paper": [round(LOWEST, 4), round(HIGHEST, 4)],
                 "derived": not all(given),
             }
         }
