@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from studio import runs, techniques
+from studio import runs
 from studio.errors import StudioError
 from studio.graders.choice import GraderChoice
 from studio.models import Run
@@ -64,11 +64,10 @@ def _before(
     settings: dict[str, Any] | None = None,
 ) -> RunConfig:
     """A step that comes first, its settings the recommended ones but for `settings`."""
-    title = techniques.get(technique).title
     shared = ppo.model_dump(include={"adapter", "seed", "gpus", "priority", "project"})
     return RunConfig(
         **shared,
-        name=f"{ppo.name} {title}".strip()[:200] if ppo.name else "",
+        name=f"{ppo.name} {technique.replace('_', ' ')}"[:200] if ppo.name else "",
         technique=technique,
         model=model,
         dataset=dataset,

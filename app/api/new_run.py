@@ -15,7 +15,7 @@ from app.pages.new_run_sheet import Sheet
 from app.people import who
 from app.setup import Setup, beginning, edits, verdict
 from app.setup.plan import Plan
-from studio import db, drafts, queue, runs, sweeps
+from studio import chains, db, drafts, queue, runs, sweeps
 from studio.errors import StudioError
 from studio.graders.choice import GraderChoice
 
@@ -80,7 +80,7 @@ def changed(plan: Plan) -> list[str]:
 
 @router.post("/new-run/start", status_code=201)
 def start(where: Where, request: Request) -> dict[str, Any]:
-    """Launches the draft: a run, or a sweep of several. A refusal is kept in the draft, which stays."""
+    """Launches the draft: a run, a sweep or a chain. A refusal is kept in the draft, which stays."""
     try:
         with db.transaction() as session:
             key, setup = where.begin(session)
@@ -93,7 +93,9 @@ def start(where: Where, request: Request) -> dict[str, Any]:
 
 
 def launch(session: Session, plan: Plan, by: str) -> str:
-    """Launches the plan; returns the address of what was started."""
+    """Launches the plan; returns the address of what was started, of a chain that of its first run."""
+    if steps := verdict.chain(plan):
+        return f"/run?id={chains.launch(session, steps, by)[0].id}"
     config, fields = verdict.config(plan), verdict.sweep_fields(plan)
     if not fields:
         return f"/run?id={runs.launch(session, config, by).id}"

@@ -16,7 +16,7 @@ from app.parts import render
 from app.setup import memory, offers, verdict
 from app.setup.offers import Version
 from app.setup.plan import Graded, Plan
-from studio import adapters, estimate, graders, recommendations, runs, techniques
+from studio import adapters, chains, estimate, graders, recommendations, runs, techniques
 from studio.graders import Grader
 from studio.guide import document
 from studio.techniques import Input
@@ -163,7 +163,33 @@ def graded(sheet: Sheet) -> Markup:
         shelves=list(shelves.items()),
         models=sheet.any_models if has_model else [],
         key=sheet.key,
+        before=before(sheet.plan) if sheet.plan.technique.graded else [],
+        wrong=sheet.wrong,
+        said=sheet.said,
     )
+
+
+@dataclass(frozen=True)
+class Before:
+    """A run that can come before this one: what it learns from, and what could be chosen for that."""
+
+    name: str
+    title: str
+    help: str
+    chosen: str
+    versions: Sequence[Version]
+
+
+def before(plan: Plan) -> list[Before]:
+    """The runs of a chain before the last; the first of them stands last, as it needs the other."""
+    pairs, _ = offers.sift(plan.versions, techniques.get(chains.REWARD).shapes)
+    examples, _ = offers.sift(plan.versions, techniques.get(chains.EXAMPLES).shapes)
+    reward = "Comparisons or ratings. A reward model learns them, and its scores are the reward of this run."
+    taught = "Right answers, which the model learns before its answers are compared."
+    found = [Before("pairs", "Learn the reward from", reward, chosen_id(plan.pairs), pairs)]
+    if plan.pairs:
+        found.append(Before("examples", "Teach it first with", taught, chosen_id(plan.examples), examples))
+    return found
 
 
 def settings_of(each: Graded, marks: Marks) -> list[Field]:
@@ -203,6 +229,8 @@ def summary(sheet: Sheet) -> Markup:
         size=plan.size,
         version=plan.dataset,
         held_out=plan.held_out,
+        pairs=plan.pairs,
+        examples=plan.examples,
         technique=plan.technique,
         adapter=plan.adapter,
         graders=plan.graders,

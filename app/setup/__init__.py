@@ -48,6 +48,14 @@ class Sweep(BaseModel):
     fields: dict[str, Several] = Field(default_factory=dict)
 
 
+class Chain(BaseModel):
+    """What runs before this one learn: a reward from `pairs`, and before that answers from `examples`. Both
+    are versions of datasets; without `pairs` it is a single run."""
+
+    pairs: str = ""
+    examples: str = ""
+
+
 class Setup(BaseModel):
     """`parameters` and `adapter_parameters` hold what the person changed; texts that are no number yet stay
     texts. `problem` is the last refusal; `clone` and `origin` name the run this began as or goes on from.
@@ -66,6 +74,7 @@ class Setup(BaseModel):
     graders: list[Grading] = Field(default_factory=list)
     grader_keys: list[str] = Field(default_factory=list)
     sweep: Sweep = Field(default_factory=Sweep)
+    chain: Chain = Field(default_factory=Chain)
     recommendation: int | None = None
     clone: int | None = None
     origin: int | None = None

@@ -144,6 +144,12 @@ def _sweep(_session: Session, setup: Setup, rest: list[str], text: str) -> None:
         raise no_such(":".join(rest))
 
 
+def _chain(_session: Session, setup: Setup, rest: list[str], text: str) -> None:
+    if (name := one(rest)) not in type(setup.chain).model_fields:
+        raise no_such(f"chain:{name}")
+    setattr(setup.chain, name, text)
+
+
 def one(rest: list[str]) -> str:
     if len(rest) != 1:
         raise no_such(":".join(rest))
@@ -163,6 +169,7 @@ WRITERS: dict[str, Callable[[Session, Setup, list[str], str], None]] = {
     "adapter_parameters": _setting("adapter_parameters"),
     "graders": _grader,
     "sweep": _sweep,
+    "chain": _chain,
 }
 
 

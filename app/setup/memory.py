@@ -132,6 +132,8 @@ def other_models(plan: Plan) -> dict[str, dict[str, Any]]:
             if reference := graded.values.get(field):
                 named[graded.given.name or graded.grader.title.lower()] = str(reference)
     found = {}
+    if plan.pairs and (start := model_config(plan)[0]):
+        found["reward model"] = start
     for name, reference in named.items():
         known = offers.known_model(plan.session, reference)
         config, _ = _of_model(plan, known or lineage.awaited(plan.session, reference))

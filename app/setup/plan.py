@@ -2,6 +2,7 @@
 
 Whether it can be launched, and as what, is `app.setup.verdict`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import forms
 from app.setup import Grading, Setup, offers, several
 from app.setup.offers import Version
-from studio import adapters, graders, lineage, recommendations, techniques
+from studio import adapters, chains, graders, lineage, recommendations, techniques
 from studio.adapters import Adapter
 from studio.graders import Grader
 from studio.models import Model, Run, State
@@ -95,9 +96,23 @@ class Plan:
     def held_out(self) -> Version | None:
         return self.fitting("held_out", self.setup.held_out)
 
+    @cached_property
+    def pairs(self) -> Version | None:
+        """What a reward model learns from, in a run before this one."""
+        shapes = techniques.get(chains.REWARD).shapes
+        return self.version(self.setup.chain.pairs, shapes) if self.technique.graded else None
+
+    @cached_property
+    def examples(self) -> Version | None:
+        """What the model learns from before that."""
+        shapes = techniques.get(chains.EXAMPLES).shapes
+        return self.version(self.setup.chain.examples, shapes) if self.pairs else None
+
     def fitting(self, role: str, reference: str) -> Version | None:
         """The version chosen for this role; None where its shape does not fit."""
-        shapes = offers.shapes_for(self.technique, role)
+        return self.version(reference, offers.shapes_for(self.technique, role))
+
+    def version(self, reference: str, shapes: Sequence[str]) -> Version | None:
         chosen = (version for version in self.versions if str(version.id) == reference)
         return next((version for version in chosen if not shapes or version.shape in shapes), None)
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import forms
 from app.setup import offers, several
 from app.setup.plan import Both, Graded, Plan, Values
-from studio import adapters, lab, runs, sweeps, weights
+from studio import adapters, chains, lab, runs, sweeps, weights
 from studio.errors import NotFound, StudioError
 from studio.graders.choice import GraderChoice
 from studio.lineage import HOPELESS, OF_RUN
@@ -46,14 +46,15 @@ class Verdict:
 
 
 def judge(plan: Plan) -> Verdict:
-    lacking, problem, found = missing(plan), None, []
+    lacking, problem, found, steps = missing(plan), None, [], []
     try:
         check_models(plan)
         config(plan)
         found = combinations(plan)
+        steps = chain(plan)
     except StudioError as error:
         problem = error
-    return Verdict(lacking, problem, found, _button(plan, lacking, problem, len(found)))
+    return Verdict(lacking, problem, found, _button(plan, lacking, problem, len(found or steps)))
 
 
 def _button(plan: Plan, lacking: list[str], problem: StudioError | None, number: int) -> str:
@@ -73,7 +74,10 @@ def missing(plan: Plan) -> list[str]:
             dataset=plan.dataset.id if plan.dataset else "",
             technique=plan.technique.name,
             inputs=dict(plan.inputs),
-            graders=[GraderChoice(grader=each.grader.name) for each in plan.graders],
+            graders=[
+                *(GraderChoice(grader=each.grader.name) for each in plan.graders),
+                *([GraderChoice(grader=chains.REWARD)] if plan.pairs else []),
+            ],
         )
     )
 
@@ -224,6 +228,23 @@ def has_setting(adapter: str, name: str) -> bool:
     return adapters.has(adapter) and name in adapters.get(adapter).parameters.model_fields
 
 
+# ---- chain --------------------------------------------------------------------------------------------
+
+
+def chain(plan: Plan) -> list[RunConfig]:
+    """The runs of which this one is the last; empty for a single run."""
+    if plan.pairs is None:
+        return []
+    if plan.varied:
+        raise StudioError(
+            "A chain is launched once, and not for several values.",
+            hint="Remove what the sweep varies, or what is learned before.",
+            field="chain:pairs",
+        )
+    examples = str(plan.examples.id) if plan.examples else ""
+    return chains.rm_ppo(chains.Rlhf(ppo=config(plan), pairs=str(plan.pairs.id), examples=examples))
+
+
 # ---- what is wrong ------------------------------------------------------------------------------------
 
 
@@ -294,6 +315,8 @@ def called(plan: Plan, path: str) -> str:
     if first == "graders":
         graded = next((each for each in plan.graders if path.startswith(f"{each.path}:")), None)
         return f"the grader {graded.grader.title}" if graded else "the graders"
+    if first == "chain":
+        return "what is learned first"
     kinds = {"parameters": plan.technique.parameters, "adapter_parameters": plan.adapter.parameters}
     if first in kinds:
         return f"the {lowered(forms.title(kinds[first], rest))}"

@@ -478,6 +478,46 @@ def test_a_row_to_try_graders_on_is_what_a_grader_sees(form: Form) -> None:
     assert "Choose a dataset first" in form.browser.get("/parts/new-run-try").text
 
 
+# ---- chains -------------------------------------------------------------------------------------------
+
+
+def test_a_reward_and_examples_are_learned_first_as_one_chain(browser: TestClient) -> None:
+    form = Form(browser, technique="ppo", model="1", dataset="6").edit({"name": "kind"})
+    assert form.button == ("Choose a grader to start", False)
+    form.edit({"chain:pairs": "4"})
+    assert form.button == ("Start 2 runs", True)
+    form.edit({"chain:examples": "1"})
+    assert form.button == ("Start 3 runs", True)
+    text = form.part("new-run-summary")
+    assert "chat 1 · v1" in text
+    assert "preference 4 · v1" in text
+    url = form.start().json()["url"]
+    with db.reading() as session:
+        third, second, first = runs.listed(session)
+        assert url == f"/run?id={first.id}"
+        assert [run.technique for run in (first, second, third)] == ["sft", "reward_model", "ppo"]
+        assert [run.after_id for run in (first, second, third)] == [None, first.id, second.id]
+        assert (first.name, third.name) == ("kind sft", "kind")
+
+
+def test_a_chain_is_offered_only_where_a_reward_is_followed(form: Form) -> None:
+    form.edit({"chain:pairs": "4"})
+    assert "chain:pairs" not in form.part("new-run-graders")
+    assert form.button == ("Start", True)
+    form.edit({"technique": "rloo", "dataset": "6"})
+    assert form.value("chain:pairs") == "4"
+    assert form.button == ("Start 2 runs", True)
+
+
+def test_a_chain_is_not_swept_and_has_no_other_fields(browser: TestClient) -> None:
+    form = Form(browser, technique="ppo", model="1", dataset="6").edit({"chain:pairs": "4"})
+    form.edit(act=[["vary", "learning_rate"]])
+    assert form.button == ("Check what is learned first to start", False)
+    assert "launched once" in form.part("new-run-graders")
+    wrong = {"draft": form.draft, "set": {"chain:other": "1"}}
+    assert browser.post("/api/new-run/drafts", json=wrong).status_code == 422
+
+
 # ---- several values -----------------------------------------------------------------------------------
 
 
