@@ -6,13 +6,13 @@ A sweep decides nothing about a run: each is launched like any other and can be 
 import itertools
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from studio import runs
+from studio import runs, techniques
 from studio.errors import NotFound, StudioError
 from studio.models import Run, Sweep
 from studio.runs import RunConfig
@@ -144,6 +144,27 @@ def get(session: Session, sweep_id: int) -> Sweep:
 def runs_of(session: Session, sweep_id: int) -> list[Run]:
     """The runs of a sweep, in the order they were launched."""
     return list(session.scalars(select(Run).where(Run.sweep_id == sweep_id).order_by(Run.id)))
+
+
+def tried(sweep: Sweep, run: Run) -> dict[str, Any]:
+    """What a run got of each setting that its sweep varies."""
+    whole = {"seed": run.seed, "technique": run.technique, "adapter": run.adapter}
+    whole |= {"model": run.model and run.model.name}
+    whole |= {"dataset": run.dataset_version and run.dataset_version.title}
+    found = {}
+    for name in sweep.fields:
+        _, is_adapters, setting = name.partition(".")
+        own = run.adapter_parameters if is_adapters else whole | run.parameters
+        found[name] = own.get(setting or name)
+    return found
+
+
+def criterion(made: Sequence[Run]) -> tuple[str, Literal["lower", "higher"]] | None:
+    """The metric that says which of a sweep's runs is best, and which end of it is better. None where they
+    are of several techniques, whose figures do not compare."""
+    names = {run.technique for run in made}
+    name = names.pop() if len(names) == 1 else ""
+    return techniques.get(name).best_by if techniques.has(name) else None
 
 
 def ranked(session: Session, sweep_id: int, metric: str, better: str) -> list[tuple[Run, float]]:

@@ -51,8 +51,8 @@ def version(session: Session, name: str = "directions") -> DatasetVersion:
     return made
 
 
-def base(session: Session) -> Model:
-    model = Model(name="starter", source="models/starter", parameters=4_200_000, sha256="ab12" * 16)
+def base(session: Session, name: str = "starter") -> Model:
+    model = Model(name=name, source=f"models/{name}", parameters=4_200_000, sha256="ab12" * 16)
     session.add(model)
     session.flush()
     return model

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
+from app import forms
 from app.navigation import Page
-from app.pages import run_words, waiting
+from app.pages import run_words, runs_sweep, waiting
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
 from studio import db, runs
@@ -28,6 +29,8 @@ def runs_table(query: Query) -> Paced:
             every = [run for run in every if run.sweep_id == sweep.id]
         search, state = query.text("q").strip(), query.text("state")
         wanted = [run for run in every if is_wanted(run, search, state)]
+        ranking = runs_sweep.ranking(session, sweep) if sweep else None
+        wanted = ranking.ordered(wanted) if ranking else wanted
         shown = wanted if query.text("show") == "all" else wanted[:AT_FIRST]
         chosen = [run.id for run in every if run.id in set(query.numbers("pick"))]
         body = render(
@@ -44,7 +47,8 @@ def runs_table(query: Query) -> Paced:
             chosen=chosen,
             link=lambda state, pick, show="": address(search, state, pick, show, sweep),
             sweep=sweep,
-            varied=lambda run: varied(sweep, run),
+            ranking=ranking,
+            readable=forms.readable,
             hidden=[number for number in chosen if number not in {run.id for run in shown}],
         )
     is_quick = len(shown) <= AT_FIRST and any(run_words.is_active(run) for run in every)
@@ -78,18 +82,6 @@ def count(every: list[Run]) -> list[tuple[str, str, int]]:
 def chosen_sweep(session: Session, sweep_id: int | None) -> Sweep | None:
     """The sweep of the address; None when it names none, or one that is not there."""
     return session.get(Sweep, sweep_id) if sweep_id else None
-
-
-def varied(sweep: Sweep | None, run: Run) -> str:
-    """The values of a run in the settings its sweep varies: “learning_rate 0.001, seed 2”."""
-    if sweep is None:
-        return ""
-    own = {"seed": run.seed, "adapter": run.adapter, "technique": run.technique} | run.parameters
-    own |= {f"{run.adapter}.{name}": value for name, value in run.adapter_parameters.items()}
-    values = [(name, own.get(name)) for name in sweep.fields]
-    return ", ".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values
-    )
 
 
 def address(search: str, state: str, pick: list[int], show: str, sweep: Sweep | None = None) -> str:

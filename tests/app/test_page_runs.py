@@ -1,5 +1,6 @@
 """The table of runs: what a row says, honest waiting, search, filter, and a choice kept in the address."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.pages import run_words, runs, waiting
-from studio import db
+from studio import db, sweeps
 from studio.models import Host, Lease, Run, State, Sweep, now
+from studio.runs import RunConfig
 from tests import made_runs
 
 
@@ -182,18 +184,67 @@ def test_time_is_what_is_left_or_what_it_took(database: Path) -> None:
         assert run_words.time(done) == "took 5 min"
 
 
-def test_a_sweep_shows_its_runs_alone_with_what_differs(database: Path) -> None:
+def swept(session: Session, *values: float | None, held_out: bool = True) -> Sweep:
+    """A sweep of three learning rates and the adapter's rank, each run with this newest held-out loss."""
+    model, data = made_runs.base(session), made_runs.version(session)
+    apart = made_runs.version(session, "apart").id if held_out else ""
+    config = RunConfig(model=model.id, dataset=data.id, held_out=apart)
+    fields = {"learning_rate": [0.1, 0.01, 0.001], "adapter.r": [4]}
+    sweep = sweeps.launch(session, config, name="rates", fields=fields)
+    for run, value in zip(sweeps.runs_of(session, sweep.id), values, strict=True):
+        run.latest = {} if value is None else {"eval_loss": value}
+    return sweep
+
+
+def rows(text: str) -> list[str]:
+    """Each row's words."""
+    found = re.findall("<tr data-href.*?</tr>", text, re.DOTALL)
+    return [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in found]
+
+
+def test_a_sweep_shows_its_runs_alone_with_what_each_tried_the_best_first(database: Path) -> None:
     with db.transaction() as session:
-        runs_made = three(session)
-        sweep = Sweep(name="rates", method="grid", fields={"learning_rate": [0.1], "seed": [1, 2]})
-        session.add(sweep)
-        session.flush()
-        runs_made[0].sweep_id = sweep.id
-        runs_made[0].parameters = {"learning_rate": 0.1}
+        sweep = swept(session, None, 0.7, 0.31234)
+        other = made_runs.base(session, "other")
+        made_runs.made(session, other, made_runs.version(session, "more"), name="beta")
     text = page(f"sweep={sweep.id}")
-    assert "rates" in text
-    assert "alpha" in text
-    assert "learning_rate 0.1, seed 42" in text
+    for words in ("Ranked by held-out loss: the lower, the better", "Learning rate", "Rank", "Held-out loss"):
+        assert words in text
     assert "beta" not in text
     assert f"/api/sweeps/{sweep.id}/stop" in text
+    first, second, third = rows(text)
+    assert "rates 3 best so far" in first
+    assert "0.001 4 0.3123" in first
+    assert "rates 2" in second
+    assert "best" not in second
+    assert "0.1 4 –" in third
     assert "part of a sweep" in page()
+
+
+def test_the_best_of_a_sweep_that_is_over_is_the_best(database: Path) -> None:
+    with db.transaction() as session:
+        sweep = swept(session, 0.1, 0.7, 0.3)
+        sweeps.stop(session, sweep.id)
+    first = rows(page(f"sweep={sweep.id}"))[0]
+    assert "rates 1 best" in first
+    assert "so far" not in first
+
+
+def test_a_sweep_that_nothing_is_known_of_yet_says_what_will_rank_it(database: Path) -> None:
+    with db.transaction() as session:
+        sweep = swept(session, None, None, None)
+    text = page(f"sweep={sweep.id}")
+    assert "Ranked by held-out loss as soon as that is measured." in text
+    assert "rates 1" in rows(text)[0]
+
+
+def test_a_sweep_that_cannot_be_ranked_says_why(database: Path) -> None:
+    with db.transaction() as session:
+        sweep = swept(session, 0.1, 0.2, 0.3, held_out=False)
+    text = page(f"sweep={sweep.id}")
+    assert "nothing is held out" in text
+    assert "best" not in "".join(rows(text))
+    with db.transaction() as session:
+        runs_of = sweeps.runs_of(session, sweep.id)
+        runs_of[0].technique = "dpo"
+    assert "different techniques do not compare" in page(f"sweep={sweep.id}")
