@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.navigation import Page
 from app.parts import Query, fragment, live, render
+from app.setup import offers
 from app.toolkit import html
 from studio import adapters, db, techniques, weights
 from studio.errors import NotFound
@@ -42,6 +43,7 @@ def model_card(query: Query) -> Markup:
             run=run,
             trained_on=trained_on(session, model),
             tuned=tuned(session, model),
+            onward=onward(model),
             technique_title=technique_title,
         )
 
@@ -87,6 +89,15 @@ def of_run(run: Run | None) -> list[Link]:
         href = f"/dataset?id={version.dataset_id}&version={version.number}"
         made.append(Link("Dataset version", version.title, href, version.sha256[:12]))
     return made
+
+
+def onward(model: Model) -> str:
+    """The address of the form of a run that starts from this model; empty where no technique can."""
+    address = f"/new-run?model={model.id}"
+    if model.kind == "language":
+        return address
+    able = (each.name for each in techniques.all() if model.kind in offers.startable(each))
+    return next((f"{address}&technique={name}" for name in able), "")
 
 
 def technique_title(run: Run) -> str:

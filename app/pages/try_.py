@@ -24,7 +24,7 @@ WHILE_ANSWERING, OTHERWISE = 0.4, 8.0  # seconds
 def models(query: Query) -> Markup:
     """Which models to ask: one to four, tuned ones beside what they began from."""
     with db.reading() as session:
-        listed = weights.listed(session)
+        listed = [model for model in weights.listed(session) if model.kind == "language"]
     chosen = query.numbers("models")
     return render(
         "try_models.html",

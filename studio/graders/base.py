@@ -26,6 +26,10 @@ class Case:
     truncated: bool = False
 
 
+# What training with such graders is called.
+VERIFIABLE = ("rlvr", "verifiable reward")
+JUDGED = ("rlaif", "ai feedback", "llm as a judge")
+
 Score = float | None
 """None: this grader has nothing to say about this row."""
 
@@ -38,11 +42,13 @@ class Grader:
     function of the parameters that checks them (StudioError) and returns a scorer of many cases; or the name
     of a class only the worker can load, because it needs torch (`"worker.graders.judge:Judge"`).
 
-    Scores lie between `low` and `high`; None leaves that end open."""
+    Scores lie between `low` and `high`; None leaves that end open. `aliases` are other words by which people
+    look for it."""
 
     name: str
     title: str
     help: str
+    aliases: tuple[str, ...] = ()
     parameters: type[Parameters] = NoParameters
     each: Callable[[Case, Any], Score] | None = None
     prepare: Callable[[Any], Scorer] | None = None

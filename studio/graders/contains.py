@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from studio.graders.base import Case, Grader, Score
+from studio.graders.base import VERIFIABLE, Case, Grader, Score
 from studio.graders.reading import FinalPart, final_part, texts
 from studio.parameters import setting
 
@@ -60,6 +60,7 @@ GRADER = Grader(
     name="contains",
     title="Contains",
     help="Words that must occur do, and words that must not do not.",
+    aliases=VERIFIABLE,
     parameters=Contains,
     each=score,
     group="Text",

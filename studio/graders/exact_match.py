@@ -4,7 +4,7 @@ and the order of keys do not count."""
 import json
 from typing import Any
 
-from studio.graders.base import Case, Grader
+from studio.graders.base import VERIFIABLE, Case, Grader
 from studio.graders.reading import as_text
 from studio.parameters import NoParameters
 
@@ -39,6 +39,7 @@ GRADER = Grader(
     name="exact_match",
     title="Exact match",
     help="The answer equals the reference. JSON is compared by value.",
+    aliases=VERIFIABLE,
     each=score,
     order=10,
 )

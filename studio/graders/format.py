@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from studio.graders.base import Case, Grader
+from studio.graders.base import VERIFIABLE, Case, Grader
 from studio.parameters import Parameters, setting
 
 
@@ -92,6 +92,7 @@ GRADER = Grader(
     name="format",
     title="Format",
     help="Thinking and answer stand in their tags, in order, with nothing around them.",
+    aliases=VERIFIABLE,
     parameters=Format,
     each=score,
     group="Structure",

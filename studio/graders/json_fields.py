@@ -6,7 +6,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import field_validator
 
-from studio.graders.base import Case, Grader, Score, Scorer
+from studio.graders.base import VERIFIABLE, Case, Grader, Score, Scorer
 from studio.graders.reading import FinalJson, JsonText, NotJson, close, read_final, read_json
 from studio.parameters import setting
 
@@ -123,6 +123,7 @@ GRADER = Grader(
     name="json_fields",
     title="JSON, field by field",
     help="The share of the reference's fields that the answer has right.",
+    aliases=VERIFIABLE,
     parameters=JsonFields,
     prepare=prepare,
     group="Structure",

@@ -12,7 +12,7 @@ import orjson
 
 from studio.errors import StudioError
 from studio.graders import patterns
-from studio.graders.base import Case, Grader, Score, Scorer
+from studio.graders.base import VERIFIABLE, Case, Grader, Score, Scorer
 from studio.graders.reading import FinalJson, JsonText, NotJson, read_final
 from studio.parameters import setting
 
@@ -168,6 +168,7 @@ GRADER = Grader(
     name="json_schema",
     title="JSON schema",
     help="The answer is JSON and valid against a schema.",
+    aliases=VERIFIABLE,
     parameters=JsonSchema,
     prepare=prepare,
     group="Structure",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ValidationInfo, field_validator
 
-from studio.graders.base import Grader
+from studio.graders.base import JUDGED, Grader
 from studio.graders.rubric import Rubric
 from studio.parameters import setting
 
@@ -52,6 +52,7 @@ GRADER = Grader(
     name="judge",
     title="AI judge",
     help="A model of the studio judges by a rubric.",
+    aliases=JUDGED,
     parameters=Judge,
     scorer="worker.graders.judge:Judge",
     group="Model",

@@ -10,7 +10,7 @@ from pydantic import field_validator
 
 from studio.errors import StudioError
 from studio.graders import outgoing, rubric, templates
-from studio.graders.base import Case, Grader, Score, Scorer
+from studio.graders.base import JUDGED, Case, Grader, Score, Scorer
 from studio.graders.outgoing import Calling, Failed, Patience
 from studio.graders.reading import JsonText
 from studio.graders.rubric import Rubric
@@ -180,6 +180,7 @@ GRADER = Grader(
     name="judge_service",
     title="AI judge, by address",
     help="A model behind an OpenAI-compatible address judges by a rubric.",
+    aliases=JUDGED,
     parameters=JudgeService,
     prepare=prepare,
     group="Model",

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any, Literal
 
-from studio.graders.base import Case, Grader, Score
+from studio.graders.base import VERIFIABLE, Case, Grader, Score
 from studio.graders.reading import FinalPart, close, final_part
 from studio.parameters import setting
 
@@ -131,6 +131,7 @@ GRADER = Grader(
     name="numeric",
     title="Number",
     help="The number in the answer equals the reference, within a tolerance.",
+    aliases=VERIFIABLE,
     parameters=Numeric,
     each=score,
     group="Text",

@@ -8,7 +8,7 @@ import regex
 
 from studio.errors import StudioError
 from studio.graders import patterns
-from studio.graders.base import Case, Grader, Score, Scorer
+from studio.graders.base import VERIFIABLE, Case, Grader, Score, Scorer
 from studio.graders.reading import FinalPart, final_part, texts
 from studio.parameters import setting
 
@@ -81,6 +81,7 @@ GRADER = Grader(
     name="regex",
     title="Regular expression",
     help="A pattern fits the answer; a group of it can be compared with the reference.",
+    aliases=VERIFIABLE,
     parameters=Regex,
     prepare=prepare,
     group="Text",

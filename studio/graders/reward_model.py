@@ -44,6 +44,7 @@ GRADER = Grader(
     name="reward_model",
     title="Reward model",
     help="A model trained on preferences gives each answer a number.",
+    aliases=("rlhf", "preference model"),
     parameters=RewardModel,
     scorer="worker.graders.reward_model:RewardModel",
     group="Model",

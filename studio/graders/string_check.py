@@ -4,7 +4,7 @@ as texts."""
 from typing import Literal
 
 from studio.graders import templates
-from studio.graders.base import Case, Grader, Score, Scorer
+from studio.graders.base import VERIFIABLE, Case, Grader, Score, Scorer
 from studio.parameters import Parameters, setting
 
 
@@ -62,6 +62,7 @@ GRADER = Grader(
     name="string_check",
     title="String check (OpenAI)",
     help="Compares two texts made from the row and the answer.",
+    aliases=VERIFIABLE,
     parameters=StringCheck,
     prepare=prepare,
     group="Text",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import orjson
 
-from studio.graders.base import Case, Grader, Score
+from studio.graders.base import VERIFIABLE, Case, Grader, Score
 from studio.graders.json_fields import Fields, flat
 from studio.graders.reading import NotJson, close, final_part, read_json
 from studio.parameters import Parameters, setting
@@ -189,6 +189,7 @@ GRADER = Grader(
     name="tool_calls",
     title="Tool calls",
     help="The right tools were called, with the right arguments.",
+    aliases=VERIFIABLE,
     parameters=ToolCalls,
     each=score,
     group="Structure",

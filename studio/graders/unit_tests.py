@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio import sandbox
-from studio.graders.base import Case, Grader, Score, Scorer
+from studio.graders.base import VERIFIABLE, Case, Grader, Score, Scorer
 from studio.graders.failures import Failures
 from studio.graders.reading import FinalPart, blocks, final_part
 from studio.parameters import setting
@@ -164,6 +164,7 @@ GRADER = Grader(
     name="unit_tests",
     title="Unit tests",
     help="Runs the Python in the answer against the row's tests, in a sandbox; the share that passes.",
+    aliases=VERIFIABLE,
     parameters=UnitTests,
     prepare=prepare,
     group="Program",

@@ -339,7 +339,10 @@ TECHNIQUE = Technique(
     name="ppo",
     title="PPO",
     full_name="Proximal Policy Optimization",
-    aliases=("rlhf", "rm_ppo", "actor critic", "value model", "reinforcement learning from human feedback"),
+    aliases=(
+        *("rlhf", "rlvr", "rlaif", "reinforcement learning", "reinforcement learning from human feedback"),
+        *("rm_ppo", "actor critic", "value model"),
+    ),
     paper="arXiv 1707.06347",
     summary="Learns from graded answers with a value model that says what score to expect.",
     group="RLHF",

@@ -160,6 +160,23 @@ def test_the_card_offers_training_chat_beside_the_base_and_download(
     assert f'href="/api/models/{made.id}/download"' in said
 
 
+@pytest.mark.parametrize(
+    ("kind", "onward"),
+    [("reward", "&technique=reward_model"), ("embedding", "&technique=embedding"), ("classifier", None)],
+)
+def test_a_model_that_does_not_talk_offers_no_chat_and_only_techniques_that_take_it(
+    browser: TestClient, database: Path, kind: str, onward: str | None
+) -> None:
+    with db.transaction() as session:
+        made = Model(name="scorer", source="x/scorer", kind=kind)
+        session.add(made)
+    said = part(browser, "model", id=made.id)
+    assert "/try?" not in said
+    assert f'<span class="tag">{kind}</span>' in said
+    assert (f'href="/new-run?model={made.id}{onward}"' in said) is bool(onward)
+    assert ("/new-run?" in said) is bool(onward)
+
+
 def test_a_hub_model_says_that_it_is_not_fetched_yet(browser: TestClient) -> None:
     said = part(browser, "model", id=add("someone/tiny").id)
     assert "Not fetched yet" in said

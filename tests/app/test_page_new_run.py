@@ -411,6 +411,18 @@ def test_graders_are_added_set_ordered_and_removed(browser: TestClient) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [("rlaif", "judge"), ("rlvr", "unit_tests"), ("rlhf", "reward_model"), ("exact", "exact_match")],
+)
+def test_a_grader_is_found_by_the_name_of_what_it_is_used_for(
+    browser: TestClient, asked: str, found: str
+) -> None:
+    text = html.unescape(Form(browser, technique="ppo").part("new-run-graders"))
+    words = dict(re.findall(r'data-words="([^"]*)" data-key="(\w+)"', text))
+    assert found in [name for words, name in words.items() if asked in words]
+
+
 @pytest.mark.parametrize("grader", graders.all(), ids=lambda each: each.name)
 def test_every_grader_has_a_form_of_its_own_settings(browser: TestClient, grader: graders.Grader) -> None:
     form = Form(browser, technique="grpo", model="1", dataset="6").edit(act=[["add-grader", grader.name]])

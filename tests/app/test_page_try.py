@@ -74,6 +74,12 @@ def test_base_and_tuned_are_suggested_together(browser: TestClient, pair: None) 
     assert "Compare tuned with base" in text
 
 
+def test_only_models_that_talk_can_be_asked(browser: TestClient, pair: None) -> None:
+    with db.transaction() as session:
+        session.add(Model(name="a reward", source="x/reward", kind="reward"))
+    assert "a reward" not in browser.get("/parts/try-models").text
+
+
 def test_chosen_models_are_checked_and_no_more_than_four_can_be(browser: TestClient, pair: None) -> None:
     with db.transaction() as session:
         session.add_all([Model(name=f"m{n}", source=f"x/m{n}") for n in range(3)])
