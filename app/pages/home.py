@@ -121,7 +121,8 @@ def next_step(session: Session, every: list[Run], queue: waiting.Queue) -> Step:
     if active:
         text = "Its curves, samples and log update while it trains."
         return Step(f"Watch “{active.name}”", text, "Open the run", f"/run?id={active.id}")
-    made = session.scalar(select(Model).where(Model.run_id.is_not(None)).order_by(Model.id.desc()).limit(1))
+    talks = select(Model).where(Model.run_id.is_not(None), Model.kind == "language")
+    made = session.scalar(talks.order_by(Model.id.desc()).limit(1))
     if made and not session.scalar(select(Answer.id).where(Answer.model_id == made.id).limit(1)):
         models = f"{made.base_id},{made.id}" if made.base_id else str(made.id)
         text = "Ask it beside the model it was made from, and see what training changed."

@@ -11,10 +11,11 @@ from app.navigation import Page
 from app.parts import Query, fragment, live, render
 from app.setup import offers
 from app.toolkit import html
-from studio import adapters, db, techniques, weights
+from studio import adapters, db, lineage, techniques, weights
 from studio.errors import NotFound
 from studio.models import DatasetVersion, Kind, Model, Run
 
+MOST = 50  # runs and models made from it that are listed
 LATEST = ("eval_loss", "loss", "eval_mean_token_accuracy", "mean_token_accuracy")
 
 
@@ -41,7 +42,7 @@ def model_card(query: Query) -> Markup:
             line=line(session, model),
             figures=figures(run),
             run=run,
-            trained_on=trained_on(session, model),
+            trained_on=trained_on(session, model, run),
             tuned=tuned(session, model),
             onward=onward(model),
             technique_title=technique_title,
@@ -113,16 +114,18 @@ def figures(run: Run | None) -> list[tuple[str, float]]:
     return [(known.get(key, key), run.latest[key]) for key in LATEST if key in run.latest]
 
 
-def trained_on(session: Session, model: Model) -> Sequence[Run]:
-    """Runs that started from this model, the newest first."""
+def trained_on(session: Session, model: Model, run: Run | None) -> Sequence[Run]:
+    """Runs that started from this model, or, if a run made it, that read it in any way; the newest first."""
+    if run is not None:
+        return lineage.followers(session, run)[: -(MOST + 1) : -1]
     started = select(Run).where(Run.model_id == model.id, Run.kind == Kind.TRAIN)
-    return session.scalars(started.order_by(Run.id.desc()).limit(50)).all()
+    return session.scalars(started.order_by(Run.id.desc()).limit(MOST)).all()
 
 
 def tuned(session: Session, model: Model) -> Sequence[Model]:
     """Models made from this one."""
     made = select(Model).where(Model.base_id == model.id, Model.id != model.id)
-    return session.scalars(made.order_by(Model.id.desc()).limit(50)).all()
+    return session.scalars(made.order_by(Model.id.desc()).limit(MOST)).all()
 
 
 def build() -> None:

@@ -123,16 +123,18 @@ def report(name: str, told: Any) -> tuple[str, list[tuple[str, str]], list[Table
             rows = [[worded(row.get(column)) for column in columns] for row in value]
             tables.append((readable(key), [readable(column) for column in columns], rows))
         else:
-            pairs.append((readable(key), listed(value) if isinstance(value, list) else worded(value)))
+            pairs.append((readable(key), found(value)))
     return readable(name), pairs, tables
 
 
-def listed(values: list[Any]) -> str:
-    """Two numbers are the ends of a range; anything else is a list."""
-    said = [worded(value) for value in values]
-    if len(values) == 2 and all(isinstance(value, int | float) for value in values):
-        return " to ".join(said)
-    return ", ".join(said) or "none"
+def found(value: Any) -> str:
+    """One thing a trainer worked out. Two numbers are the ends of a range."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, list):
+        return worded(value)
+    is_range = len(value) == 2 and all(isinstance(each, int | float) for each in value)
+    return (" to " if is_range else ", ").join(map(found, value)) or "none"
 
 
 def readable(name: str) -> str:

@@ -14,7 +14,7 @@ from app import api, errors, parts
 from app.pages import model, models
 from studio import db, runs, weights
 from studio.datasets import library
-from studio.models import Model, State
+from studio.models import Model, Run, State
 
 NASTY = '<script>alert(1)</script>{{7*7}}<img src=x onerror="alert(1)">'
 
@@ -191,6 +191,18 @@ def test_the_card_lists_the_runs_that_started_from_it(
     said = part(browser, "model", id=first.id).partition("What was made from it")[2]
     assert "sums run" in said
     assert "sums model" in said
+
+
+def test_the_card_of_a_reward_model_lists_the_runs_that_follow_it(
+    browser: TestClient, base: Path, tmp_path: Path
+) -> None:
+    first = add(base)
+    made, other = trained(tmp_path, first), trained(tmp_path, first, "later")
+    with db.transaction() as session:
+        session.get_one(Model, made.id).kind = "reward"
+        later = session.get_one(Run, other.run_id)
+        later.graders = [{"grader": "reward_model", "parameters": {"model": str(made.id)}}]
+    assert "later run" in part(browser, "model", id=made.id).partition("What was made from it")[2]
 
 
 def test_a_model_named_like_markup_is_only_text(browser: TestClient, base: Path) -> None:

@@ -341,10 +341,10 @@ def test_models_of_graders_and_inputs_are_named_and_lead_to_their_cards(database
 def test_a_range_that_a_trainer_worked_out_is_worded(database: Path) -> None:
     with db.transaction() as session:
         run = made(session, State.SUCCEEDED)
-        told = {"range of the paper": [1.0, 1.3333], "labels": ["good", "bad"], "none": []}
-        run.report = {"kto_weights": told}
+        told = {"range of the paper": [1.0, 1.3333], "labels": ["good", "bad"], "derived": True}
+        run.report = {"KTO weights": told}
     text = view(run, "settings")
-    for name, value in (("Range of the paper", "1 to 1.3333"), ("Labels", "good, bad"), ("None", "none")):
+    for name, value in (("Range of the paper", "1 to 1.3333"), ("Labels", "good, bad"), ("Derived", "yes")):
         assert f"<dt>{name}</dt><dd>{value}</dd>" in text
 
 

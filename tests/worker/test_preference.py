@@ -187,7 +187,7 @@ def test_kto_shows_its_weights_in_charts_and_report(tmp_path: Path) -> None:
     lifted = 3 * 7 / 6
     assert metrics["weights/desirable"] == pytest.approx([lifted] * 2)
     assert metrics["weights/undesirable"] == [1, 1]
-    report = next(entry["data"] for entry in said if entry["kind"] == "report")["kto_weights"]
+    report = next(entry["data"] for entry in said if entry["kind"] == "report")["KTO weights"]
     assert (report["good answers"], report["bad answers"]) == (4, 12)
     assert report["desirable weight"] == pytest.approx(lifted, abs=1e-3)
     assert report["ratio"] == pytest.approx(7 / 6, abs=1e-3)

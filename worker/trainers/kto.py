@@ -85,7 +85,7 @@ class KTOTrainer(TRLKTOTrainer):
         self.desirable_weight, self.undesirable_weight = balanced(good, bad, given)
         ratio = self.desirable_weight * good / (self.undesirable_weight * bad) if bad else None
         self.report = {
-            "kto_weights": {
+            "KTO weights": {
                 "good answers": good,
                 "bad answers": bad,
                 "desirable weight": round(self.desirable_weight, 4),
