@@ -209,9 +209,13 @@ def _runs(technique: Technique, trainers: tuple[str, ...]) -> bool:
     return technique.trainer.rpartition(":")[2] in trainers
 
 
-def _from_answers(request: Request) -> bool:
+def from_answers(technique: Technique, settings: Mapping[str, Any]) -> bool:
     """Distillation from the teacher's answers is supervised training once these are there."""
-    return request.settings.get("mode") == "answers" and request.technique.reads == "prompts"
+    return settings.get("mode") == "answers" and technique.reads == "prompts"
+
+
+def _from_answers(request: Request) -> bool:
+    return from_answers(request.technique, request.settings)
 
 
 def _prompt(request: Request, notes: list[str]) -> int:

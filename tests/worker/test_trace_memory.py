@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from studio.errors import StudioError
 from studio.estimate import Device
 from studio.estimate.activations import LoRA, Pass, Precision
 from studio.estimate.architecture import read
+from studio.estimate.trace import Asked
 from worker import dispatch, trace_memory
 from worker.order import DataOrder, GraderOrder, ModelOrder, Order
 from worker.trace_memory.live import Live, place
@@ -151,9 +153,51 @@ def test_the_command_prints_one_json_object(order: Callable[..., Order]) -> None
     assert printed["total"] == max(printed["moments"].values()) + printed["framework"] + printed["slack"]
 
 
+def ask(technique: str, others: dict[str, Any], **settings: Any) -> subprocess.CompletedProcess[str]:
+    """The command with a question on its standard input."""
+    kind = techniques.get(technique)
+    asked = Asked(
+        technique=technique,
+        adapter="full",
+        source=str(STARTER),
+        shape=kind.shapes[0],
+        settings=kind.parameters(**settings).model_dump(mode="json"),
+        adapter_settings={},
+        device=Device("cpu", 16 * 2**30),
+        longest=100,
+        others=others,
+    )
+    return subprocess.run(
+        [sys.executable, "-m", "worker.trace_memory"],
+        cwd=ROOT,
+        input=json.dumps(asdict(asked)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("mode", ["answers", "on_policy"])
+def test_a_teacher_counts_with_its_own_size_and_so_do_the_models_of_graders(mode: str) -> None:
+    starter = json.loads((STARTER / "config.json").read_text())
+    layers = 4 * starter["num_hidden_layers"]
+    teacher = starter | {"num_hidden_layers": layers, "layer_types": ["full_attention"] * layers}
+    settings = {"mode": mode, "per_device_train_batch_size": 4, "max_completion_length": 32}
+    done = ask("distillation", {"teacher_model": teacher, "judge": starter}, **settings)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    beside = found["framework"] + found["slack"]
+    assert found["total"] - beside == pytest.approx(found["closed_form"] - beside, rel=0.04)
+    both = read(teacher).weights() + read(starter).weights()
+    assert all(bytes > 4 * both for bytes in found["moments"].values())
+
+
 def test_a_technique_without_a_training_step_says_so(order: Callable[..., Order]) -> None:
     with pytest.raises(StudioError, match="not traced"):
         trace_memory.trace(order("feature_classifier"), Device("cpu"))
+    refused = ask("feature_classifier", {})
+    assert refused.returncode == 2
+    assert "not traced" in json.loads(refused.stdout)["error"]
 
 
 def test_live_tensors_are_counted_until_they_end() -> None:

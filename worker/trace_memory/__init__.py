@@ -2,15 +2,18 @@
 content.
 
     python -m worker.trace_memory RUN_FOLDER [--device cuda | cpu]
+    python -m worker.trace_memory < ASKED.json
 
-Prints one JSON object. The trainer is built as for the run, with two layers of the model and then with three;
+The second reads an `Asked` (`studio.estimate.trace`). Prints one JSON object: the trace or, with exit code
+2, why there is none. The trainer is built as for the run, with two layers of the model and then with three;
 what a layer adds is added for the rest. That takes seconds and next to no memory for models of any size,
 where the closed form (`studio.estimate`) takes none; it goes by the actual trainer, loss and architecture,
 where that goes by families. Answers are not generated: for that moment the closed form counts. Nothing is
 loaded but the model's config.json and tokenizer.
 
 The tensors are PyTorch's fake ones (torch._subclasses.FakeTensorMode). They stand on the CPU even for a GPU,
-where the fused head's kernels are taken to need no memory beyond their tile.
+where the fused head's kernels are taken to need no memory beyond their tile. Models that only graders ask are
+not in it, and are counted by the closed form.
 """
 
 import argparse
@@ -20,47 +23,44 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from transformers import AutoConfig
 
-from studio import adapters, estimate, techniques
+from studio import adapters, estimate, settings, techniques
 from studio.errors import StudioError
 from studio.estimate import Device
 from studio.estimate.demand import NF4, Demand, demand
+from studio.estimate.trace import Asked, Trace, is_traced
 from studio.estimate.training import MOMENTS, moments, peak
+from worker import dispatch
 from worker import model as models
-from worker.order import Order
+from worker.order import DataOrder, ModelOrder, Order
 from worker.trace_memory.live import Concrete, Live, Windows
 from worker.trace_memory.stand_in import StandIn
 
 LAYERS = (2, 3)
 
 
-@dataclass(frozen=True)
-class Trace:
-    """`total` bytes at the peak, and `closed_form` for comparison; `moments` are the bytes at each of a
-    step's heaviest moments, without `framework` and `slack`, which are the closed form's."""
-
-    total: int
-    closed_form: int
-    moment: str
-    moments: dict[str, int]
-    framework: int
-    slack: int
-    seconds: float
-    notes: list[str] = field(default_factory=list)
-
-
-def trace(order: Order, device: Device) -> Trace:
-    """The memory of one training step of `order` on `device`.
+def trace(
+    order: Order,
+    device: Device,
+    *,
+    weights: int = 0,
+    longest: int = 0,
+    others: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Trace:
+    """The memory of one training step of `order` on `device`. Weights, longest row and other models are what
+    `studio.estimate.for_run` takes.
 
     Raises StudioError for techniques whose trainer makes no step of its own."""
     started = time.perf_counter()
     technique = techniques.get(order.technique)
-    if technique.model in ("classifier", "embedding"):
+    if not is_traced(technique):
         raise StudioError(
             f"{technique.title} is not traced.", hint="The estimate by formula is all there is."
         )
@@ -72,9 +72,13 @@ def trace(order: Order, device: Device) -> Trace:
         order.parameters,
         device,
         adapter_settings=order.adapter_parameters,
+        weights=weights,
+        longest=longest,
+        others=others,
     )
     wanted = demand(found.request)
-    whole = _whole([_step(order, config, layers, wanted) for layers in LAYERS], wanted)
+    steps = [_step(order, config, layers, wanted, others or {}) for layers in LAYERS]
+    whole = _whole(steps, wanted, of_graders=set(others or {}) - {each.name for each in technique.inputs})
     heaviest = max(whole, key=lambda name: whole[name])
     framework = device.framework()[0]
     slack = round(wanted.device.slack(wanted.setup, peak(wanted.setup))[0])
@@ -97,19 +101,48 @@ def _source(order: Order) -> str:
     return start.source
 
 
-def _whole(steps: list[dict[str, int]], wanted: Demand) -> dict[str, int]:
-    """Each moment of the whole model: a straight line through what it took with few layers."""
+def order_of(asked: Asked) -> Order:
+    """An order for a run that is not there: without rows, and without a folder of its own."""
+    technique, nowhere = techniques.get(asked.technique), Path()
+    order = Order(
+        run_id=0,
+        attempt=0,
+        kind="train",
+        folder=nowhere,
+        spool=nowhere,
+        log=nowhere,
+        models=[ModelOrder(id=0, name="", source=asked.source)],
+        data=DataOrder(path=nowhere, shape=asked.shape, title=""),
+        parameters=asked.settings,
+        adapter_parameters=asked.adapter_settings,
+        trust_remote_code=settings.get().trust_remote_code,
+    )
+    dispatch.fill(order, technique, adapters.get(asked.adapter))
+    wanted = [each.name for each in technique.inputs if each.kind == "model"]
+    order.input_models = {
+        name: ModelOrder(id=0, name="", source="") for name in wanted if name in asked.others
+    }
+    return order
+
+
+def _whole(steps: list[dict[str, int]], wanted: Demand, of_graders: set[str]) -> dict[str, int]:
+    """Each moment of the whole model: a straight line through what it took with few layers, and the models
+    that graders ask."""
     few, more = steps
     layers = wanted.setup.forward.model.layers
-    found = {name: few[name] + (layers - LAYERS[0]) * (more[name] - few[name]) for name in few}
+    asked = [each for each in wanted.setup.copies if each.name in of_graders]
+    beside = sum(round(each.weights * each.bytes_each) for each in asked)
+    found = {name: few[name] + (layers - LAYERS[0]) * (more[name] - few[name]) + beside for name in few}
     if wanted.setup.generation:
         found["generation"] = round(moments(wanted.setup)[-1].total)
     return found
 
 
-def _step(order: Order, config: Any, layers: int, wanted: Demand) -> dict[str, int]:
+def _step(
+    order: Order, config: Any, layers: int, wanted: Demand, others: Mapping[str, Mapping[str, Any]]
+) -> dict[str, int]:
     """Bytes at each moment of a second step, when the optimiser has its states."""
-    stand_in = StandIn(order, _with_layers(config, layers), wanted)
+    stand_in = StandIn(order, _with_layers(config, layers), wanted, others)
     live = Live()
     with tempfile.TemporaryDirectory() as folder, stand_in.faked() as fake:
         trainer = stand_in.trainer(Path(folder), _source(order))
@@ -145,12 +178,25 @@ def _saved_by_quantising(order: Order, wanted: Demand, layers: int) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """The command line: prints a trace as JSON."""
+    """The command line: prints a trace as JSON, or a refusal."""
     parser = argparse.ArgumentParser(description="Trace the memory of a run's training step.")
-    parser.add_argument("folder", type=Path, help="the run's folder, which holds run.json")
+    parser.add_argument("folder", type=Path, nargs="?", help="the run's folder, which holds run.json")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if models.gpu_ready() else "cpu")
     given = parser.parse_args(arguments)
-    with contextlib.redirect_stdout(sys.stderr):
-        found = trace(Order.read(given.folder.resolve()), Device(given.device))
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            if given.folder:
+                found = trace(Order.read(given.folder.resolve()), Device(given.device))
+            else:
+                found = _answer(TypeAdapter(Asked).validate_json(sys.stdin.buffer.read()))
+    except StudioError as refusal:
+        print(json.dumps(refusal.as_dict()))
+        return 2
     print(json.dumps(asdict(found)))
     return 0
+
+
+def _answer(asked: Asked) -> Trace:
+    return trace(
+        order_of(asked), asked.device, weights=asked.weights, longest=asked.longest, others=asked.others
+    )

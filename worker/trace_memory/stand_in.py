@@ -3,7 +3,7 @@ are as long as they may be. Nothing is measured here."""
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,16 @@ import trl.trainer.utils as trl_utils
 from datasets import Dataset
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.data import DataLoader
-from transformers import AutoTokenizer, PrinterCallback, masking_utils
+from transformers import AutoConfig, AutoTokenizer, PrinterCallback, masking_utils
 from trl import GRPOTrainer
 from trl.kernels import chunked_divergence, chunked_logprob
 
-from studio.estimate.demand import PROMPT, Demand
+from studio import techniques
+from studio.estimate.demand import PROMPT, Demand, from_answers
 from worker import ingredients
 from worker.classes import CLASSES
 from worker.order import Order
+from worker.trainers import distillation
 
 TILED = ("_addmm_fp32", "_project")  # and all `…_tile`: what the fused heads do where they have no kernels
 STEPS = 2  # in the second, the optimiser has its states
@@ -40,11 +42,14 @@ UNWANTED = {  # of an order's arguments: what goes with evaluation and graders
 
 
 class StandIn:
-    """What a traced training is made of: an order, a config with few layers, and the step that is wanted."""
+    """What a traced training is made of: an order, a config with few layers, the step that is wanted, and the
+    configs of further models, where they are known."""
 
-    def __init__(self, order: Order, config: Any, wanted: Demand):
-        self.order, self.config, self.wanted = order, config, wanted
+    def __init__(self, order: Order, config: Any, wanted: Demand, others: Mapping[str, Mapping[str, Any]]):
+        self.order, self.config, self.wanted, self.others = order, config, wanted, others
         self.forward = wanted.setup.forward
+        given_first = from_answers(techniques.get(order.technique), order.parameters)
+        self.reads = "answers" if given_first else order.reads
 
     @contextlib.contextmanager
     def faked(self) -> Iterator[FakeTensorMode]:
@@ -63,6 +68,7 @@ class StandIn:
             _stay,
         )  # a tensor knows its mode, and its copy must know the same
         yield trl_utils, "_use_triton", _nothing
+        yield distillation, "best_answers", _as_they_are
         if not self.forward.masked:  # else transformers makes masks for tensors it cannot look into
             yield masking_utils, "is_tracing", _nothing
         for module in list(sys.modules.values()):
@@ -87,12 +93,12 @@ class StandIn:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=order.trust_remote_code)
         tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
         self.config.get_text_config().pad_token_id = tokenizer.pad_token_id
-        further: dict[str, Any] = {name: self._model() for name in order.input_models}
+        further: dict[str, Any] = {name: self._further(name) for name in order.input_models}
         if order.reads == "prompts":
             further["reward_funcs"] = [_no_reward]
         elif order.keeps_reference and not order.peft:
             further["ref_model"] = self._model()
-        return ingredients.resolve(order.trainer)(
+        made = ingredients.resolve(order.trainer)(
             model=self._model(),
             args=self._arguments(folder),
             train_dataset=Dataset.from_list(self._rows(tokenizer)),
@@ -100,17 +106,33 @@ class StandIn:
             peft_config=ingredients.peft_config(order),
             **further,
         )
+        for name in order.input_models:  # they stay in memory, whether or not the trainer keeps them
+            setattr(made, f"_{name}", further[name])
+        return made
 
     def _model(self, *_: Any, **__: Any) -> Any:
         if self.order.makes == "reward":
             self.config.num_labels = 1
-        dtype = torch.bfloat16 if self.forward.precision == "bfloat16" else torch.float32
-        return CLASSES[self.order.makes].from_config(self.config, dtype=dtype)
+        return CLASSES[self.order.makes].from_config(self.config, dtype=self._dtype())
+
+    def _further(self, name: str) -> Any:
+        """A model that a trainer only asks, as large as it is; one that it trains, as large as the run's."""
+        trains = any(copy.trained for copy in self.wanted.setup.copies)
+        if trains or name not in self.others:
+            return self._model()
+        given = dict(self.others[name])
+        config = AutoConfig.for_model(given.pop("model_type"), **given)
+        return CLASSES["language"].from_config(config, dtype=self._dtype())
+
+    def _dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.forward.precision == "bfloat16" else torch.float32
 
     def _arguments(self, folder: Path) -> Any:
         kept = {name: value for name, value in self.order.arguments.items() if name not in UNWANTED}
-        if self.order.reads == "answers":  # the rows here are no conversations
+        if self.reads == "answers":  # the rows here are no conversations
             kept |= {"assistant_only_loss": False, "completion_only_loss": None}
+        if kept.get("max_length"):  # rows are longer, and cut here
+            kept["max_length"] = min(kept["max_length"], self.forward.length)
         return ingredients.resolve(self.order.config)(
             **kept
             | {
@@ -132,7 +154,7 @@ class StandIn:
         """Rows in the columns that the trainer reads, longer than the longest; where too long ones are left
         out, as long as a whole row may be."""
         long = "a " * (2 * self.forward.length)
-        if self.order.reads == "rated":
+        if self.reads == "rated":
             tokens = tokenizer(long, add_special_tokens=False)["input_ids"]
             long = tokenizer.decode(tokens[: self.forward.length - ENDS])
         row: dict[str, Any] = {
@@ -142,16 +164,16 @@ class StandIn:
             "rated": {"prompt": "a", "chosen": long, "rejected": long},
             "labelled": {"prompt": "a", "completion": long},
             "prompts": {"prompt": "a"},
-        }[self.order.reads]
+        }[self.reads]
         count = max(2 * self.forward.rows, 8)
-        if self.order.reads == "labelled":
+        if self.reads == "labelled":
             return [row | {"label": bool(number % 2)} for number in range(count)]
         return [dict(row) for _ in range(count)]
 
     def feed(self, trainer: Any, fake: FakeTensorMode) -> None:
         """Gives the trainer the same batch for each step: as its own collator makes it, or, where answers are
         generated, as it would have written them."""
-        if self.wanted.setup.generation:
+        if self.reads == "prompts":
             trainer._prepare_inputs = _as_given
             if self.wanted.device.is_gpu and "_get_per_token_logps_and_entropies" in vars(type(trainer)):
                 as_on_gpu = GRPOTrainer._get_per_token_logps_and_entropies  # a trainer's own is for CPUs
@@ -201,6 +223,11 @@ def _nothing(*_: Any, **__: Any) -> None:
 
 def _as_given(inputs: Any) -> Any:
     return inputs
+
+
+def _as_they_are(_teacher: Any, _tokenizer: Any, rows: list[Any], *_: Any) -> tuple[list[Any], Any]:
+    """A teacher's answers: the rows have them already, as long as they may be."""
+    return rows, {}
 
 
 def _no_reward(completions: list[Any], **_: Any) -> list[float]:
