@@ -158,9 +158,10 @@
   document.addEventListener("click", (event) => {
     const { target } = event;
     if (!page() || !target.closest) return;
-    const button = target.closest("[data-do], [data-reset], [data-write], [data-writes], [data-start], [data-import], [data-score], [data-row]");
+    const button = target.closest("[data-do], [data-reset], [data-write], [data-writes], [data-start], [data-trace], [data-import], [data-score], [data-row]");
     if (!button) return void picked(event);
     if (button.matches("[data-start]")) start(button);
+    else if (button.matches("[data-trace]")) trace(button);
     else if (button.matches("[data-import]")) bring(button);
     else if (button.matches("[data-score]")) score(button);
     else if (button.matches("[data-row]")) show(Number(button.dataset.row));
@@ -201,6 +202,20 @@
         lead(problem.field);
         throw problem;
       }
+    });
+  }
+
+  function trace(button) {
+    guarded(button, async () => {
+      if (!(await save(asked().draft ? {} : { reset: [] }))) return;
+      const words = button.textContent;
+      button.textContent = "Tracing …";
+      try {
+        await studio.send("/api/new-run/trace", where());
+      } finally {
+        button.textContent = words;
+      }
+      studio.refresh();
     });
   }
 

@@ -3,6 +3,7 @@
 Programs that know what they want use `POST /api/runs`.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,7 +14,7 @@ from app import setup as setups
 from app.pages.new_run_parts import drawn
 from app.pages.new_run_sheet import Sheet
 from app.people import who
-from app.setup import Setup, beginning, edits, verdict
+from app.setup import Setup, beginning, edits, tracing, verdict
 from app.setup.plan import Plan
 from studio import chains, db, drafts, queue, runs, sweeps
 from studio.errors import StudioError
@@ -109,6 +110,20 @@ def launch(session: Session, plan: Plan, by: str) -> str:
         who=by,
     )
     return f"/runs?sweep={made.id}"
+
+
+@router.post("/new-run/trace")
+def trace(where: Where) -> dict[str, Any]:
+    """Traces the memory of the draft with its own trainer, in a process of its own; takes some ten seconds.
+    The draft keeps the result, and shows it until something is changed."""
+    with db.reading() as session:
+        asked = tracing.asked(Plan(session, where.begin(session)[1]))
+    found = tracing.trace(asked)
+    with db.transaction() as session:
+        key, setup = where.begin(session)
+        tracing.keep(setup, asked, found)
+        setups.put(session, key, setup)
+    return asdict(found)
 
 
 def refused(where: Where, refusal: StudioError) -> StudioError:

@@ -1,6 +1,7 @@
 """Commands for runs: start, watch, stop, resume, compare."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -199,6 +200,39 @@ def run_chain(config: Any) -> list[dict[str, Any]]:
         started = [_run_json(each) for each in chains.launch(session, steps, who="command line")]
     queue.wake_workers().result()
     return started
+
+
+class RunOrFile(click.File):
+    """The number of a run, or a file."""
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        return int(value) if str(value).isdigit() else super().convert(value, param, context)
+
+
+@run.command("trace")
+@click.argument("run_or_file", metavar="ID|CONFIG.json", type=RunOrFile("rb"))
+@answer(lambda data: _speak_trace(data))
+def run_trace(run_or_file: Any) -> dict[str, Any]:
+    """Trace how much memory a run needs, with its own trainer and without training. Needs what a worker
+    has installed."""
+    from app.setup import tracing
+    from studio import db, runs
+
+    with db.reading() as session:
+        if isinstance(run_or_file, int):
+            config = runs.config_of(runs.get(session, run_or_file))
+        else:
+            config = _read_as(runs.RunConfig, run_or_file)
+        asked = tracing.asked_of(session, config)
+    return asdict(tracing.trace(asked))
+
+
+def _speak_trace(data: dict[str, Any]) -> str:
+    from studio.estimate import said
+
+    peak = f"{said(data['total'])} at the peak, {data['moment']}."
+    formula = f"The formula says {said(data['closed_form'])}."
+    return "\n".join([peak, formula, *data["notes"], f"Traced in {data['seconds']:.0f} s."])
 
 
 @run.command("lab")

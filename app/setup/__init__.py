@@ -56,6 +56,13 @@ class Chain(BaseModel):
     examples: str = ""
 
 
+class Traced(BaseModel):
+    """A trace of the memory (`app.setup.tracing`), and a mark of what it was made for."""
+
+    of: str
+    found: dict[str, Any]
+
+
 class Setup(BaseModel):
     """`parameters` and `adapter_parameters` hold what the person changed; texts that are no number yet stay
     texts. `problem` is the last refusal; `clone` and `origin` name the run this began as or goes on from.
@@ -82,6 +89,7 @@ class Setup(BaseModel):
     priority: int = 0
     project: int | None = None
     problem: dict[str, str] = Field(default_factory=dict)
+    traced: Traced | None = None
 
     @model_validator(mode="after")
     def _every_grader_has_a_key(self) -> "Setup":

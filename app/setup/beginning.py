@@ -67,21 +67,30 @@ def fitting_adapter(technique: Technique, wanted: str = "") -> Adapter:
 
 
 def _clone(session: Session, run_id: int) -> Setup:
-    run = runs.get(session, run_id)
-    config = runs.config_of(run)
+    setup = of_config(session, runs.config_of(runs.get(session, run_id)))
+    setup.clone = run_id
+    return setup
+
+
+def of_config(session: Session, config: RunConfig) -> Setup:
+    """The setup that would launch a configuration."""
+    known = known_model(session, str(config.model))
     setup = Setup(
         **config.model_dump(include={"technique", "adapter", "name", "seed", "gpus", "priority", "project"}),
-        model=str(config.model),
-        dataset=str(config.dataset),
-        held_out=str(config.held_out),
+        model=str(known.id if known else config.model),
+        dataset=_version(session, config.dataset),
+        held_out=_version(session, config.held_out),
         inputs={name: str(value) for name, value in config.inputs.items()},
         graders=[Grading.of(choice) for choice in config.graders],
-        clone=run_id,
     )
     of_technique, of_adapter = Plan(session, setup).advised
     setup.parameters = forms.differing(config.parameters, of_technique)
     setup.adapter_parameters = forms.differing(config.adapter_parameters, of_adapter)
     return setup
+
+
+def _version(session: Session, reference: str | int) -> str:
+    return str(library.find_version(session, reference).id) if reference else ""
 
 
 def _go_on(session: Session, setup: Setup, run: Run) -> None:

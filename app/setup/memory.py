@@ -54,10 +54,11 @@ class Memory:
 
 def estimated(plan: Plan, settings: Both) -> Memory:
     """The memory of one run with these settings, on each kind of device; valid settings are wanted."""
-    config, model = model_config(plan)
+    folder, model = model_folder(plan)
+    config = read(folder)
     if config is None:
         return Memory(unknown="Known once the model's files are here.")
-    longest = longest_row(plan)
+    more = known(plan, model)
     try:
         found = [
             estimate.for_run(
@@ -67,15 +68,19 @@ def estimated(plan: Plan, settings: Both) -> Memory:
                 settings.technique,
                 device,
                 adapter_settings=settings.adapter,
-                weights=(model.parameters or 0) if model else 0,
-                longest=longest,
-                others=other_models(plan),
+                **more,
             )
             for device in devices(plan)
         ]
     except StudioError as problem:
         return Memory(unknown=str(problem))
     return Memory(tuple(Room(each.request.device, each, tuple(advice.changes(each))) for each in found))
+
+
+def known(plan: Plan, model: Model | None) -> dict[str, Any]:
+    """What else an estimate takes, as far as it is known."""
+    weights = (model.parameters or 0) if model else 0
+    return {"weights": weights, "longest": longest_row(plan), "others": other_models(plan)}
 
 
 def written(change: Change) -> dict[str, str]:
@@ -97,23 +102,23 @@ def devices(plan: Plan) -> list[Device]:
     return sorted(found.values(), key=lambda each: -(each.memory or 0)) or [Device()]
 
 
-def model_config(plan: Plan) -> tuple[dict[str, Any] | None, Model | None]:
-    """The config.json of the model or of the one it is an adapter of, and that model where it is known."""
+def model_folder(plan: Plan) -> tuple[Path | None, Model | None]:
+    """The folder of the model, or of the one it is an adapter of, and that model where it is known."""
     if start := plan.awaited or plan.model:
-        return _of_model(plan, start)
-    folder = Path(plan.setup.model.strip()).expanduser()
-    return (_read(folder) if plan.setup.model.strip() else None), None
+        return _folder_of(plan, start)
+    text = plan.setup.model.strip()
+    return (Path(text).expanduser() if text else None), None
 
 
-def _of_model(plan: Plan, start: Model | Run | None) -> tuple[dict[str, Any] | None, Model | None]:
+def _folder_of(plan: Plan, start: Model | Run | None) -> tuple[Path | None, Model | None]:
     under = lineage.whole(plan.session, start)
-    folder = weights.folder_of(under) if under else None
-    return (_read(folder) if folder else None), under
+    return (weights.folder_of(under) if under else None), under
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
-    path = folder / "config.json"
-    if not path.is_file():
+def read(folder: Path | None) -> dict[str, Any] | None:
+    """The config.json in a folder, where there is one."""
+    path = folder / "config.json" if folder else None
+    if path is None or not path.is_file():
         return None
     try:
         read = orjson.loads(path.read_bytes())
@@ -132,11 +137,11 @@ def other_models(plan: Plan) -> dict[str, dict[str, Any]]:
             if reference := graded.values.get(field):
                 named[graded.given.name or graded.grader.title.lower()] = str(reference)
     found = {}
-    if plan.pairs and (start := model_config(plan)[0]):
+    if plan.pairs and (start := read(model_folder(plan)[0])):
         found["reward model"] = start
     for name, reference in named.items():
-        known = offers.known_model(plan.session, reference)
-        config, _ = _of_model(plan, known or lineage.awaited(plan.session, reference))
+        model = offers.known_model(plan.session, reference)
+        config = read(_folder_of(plan, model or lineage.awaited(plan.session, reference))[0])
         if config is not None:
             found[name] = config
     return found

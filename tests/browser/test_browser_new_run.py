@@ -1,13 +1,16 @@
 """The form of a new run in a browser: techniques switched, graders added and tried, several values, Start."""
 
 import re
+import statistics
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import REFUSED, Guard
 from tests.browser.looking import complete, fits, focused, inaccessible, visit
-from tests.running import RunningStudio
+from tests.running import SAMPLE, RunningStudio
 
 WINDOWS = ((1440, 900), (390, 844))
 
@@ -142,3 +145,55 @@ def test_a_refused_start_leads_to_the_field_it_is_about(
     expect(page.locator("#new-run-summary")).to_contain_text("only show what was memorised")
     expect(page.get_by_label("Held-out data", exact=True)).to_be_focused()
     expect(page.locator("#toasts")).to_contain_text("training data")
+
+
+def test_a_trace_is_made_while_the_studio_goes_on_answering(
+    page: Page, data: dict[str, int], trained: int, studio: RunningStudio, shot: Callable[..., None]
+) -> None:
+    visit(page, f"/new-run?technique=sft&model=1&dataset={data['labelled']}")
+    page.get_by_role("button", name="Trace it").click()
+    traced = page.locator("#new-run-summary .traced")
+    waited = []
+    while not traced.count():
+        began = time.monotonic()
+        assert studio.api.get("/parts/runs").status_code == 200
+        waited.append(time.monotonic() - began)
+        page.wait_for_timeout(200)
+        assert len(waited) < 900
+    assert len(waited) > 5, "it was there before anybody could have waited"
+    assert statistics.median(waited) < 0.5
+    shot(page, "new-run-traced")
+    page.reload()
+    complete(page)
+    expect(traced).to_contain_text("the formula says")
+    page.get_by_label("Longest row", exact=True).fill("64")
+    expect(page.get_by_role("button", name="Trace it")).to_be_visible()
+    expect(traced).to_have_count(0)
+
+
+def test_a_chain_is_started_and_each_of_its_runs_leads_to_the_others(
+    page: Page, data: dict[str, int], trained: int, studio: RunningStudio, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join((SAMPLE / "preference.jsonl").read_text().splitlines(keepends=True)[:20]))
+    judged = studio.upload(pairs, "Judged")["id"]
+    visit(page, f"/new-run?technique=ppo&model=1&dataset={data['held_out']}")
+    page.get_by_text("Learn the reward first").click()
+    page.get_by_label("Learn the reward from").select_option(str(judged))
+    page.get_by_label("Teach it first with").select_option(str(data["labelled"]))
+    start = page.get_by_role("button", name="Start 3 runs")
+    expect(start).to_be_enabled()
+    assert not inaccessible(page)
+    start.click()
+    page.wait_for_url(re.compile(r"/run\?id=\d+$"))
+    first = int(page.url.rpartition("=")[2])
+    followers = page.locator("#run-header [data-key=followers]")
+    expect(followers).to_contain_text("Reward model")
+    followers.get_by_role("link").last.click()
+    page.wait_for_url(f"**/run?id={first + 2}")
+    origins = page.locator("#run-header [data-key=origins]")
+    expect(origins).to_have_text(re.compile("^Goes on from SFT .* → Reward model "))
+    expect(page.get_by_role("link", name="Queue what follows")).to_be_visible()
+    for run in (first + 2, first + 1, first):
+        studio.api.post(f"/api/runs/{run}/stop")
+        studio.finish(run, state="cancelled")
