@@ -48,8 +48,14 @@ format: $(READY_TO_TEST) ## Let ruff put the code in order
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-bench: $(READY_TO_TEST) ## Every benchmark, one after the other
-	for each in benchmarks/*.py; do echo "== $$each"; $(PYTHON) "$$each"; done
+bench: $(READY_TO_TEST) ## Every benchmark and behaviour check, one after the other: hours
+	failed=()
+	for each in $$(grep -l __main__ benchmarks/*.py benchmarks/behaviour/*.py); do
+	  echo "== $$each"
+	  name="$${each%.py}"
+	  $(PYTHON) -m "$${name//\//.}" || failed+=("$$each")
+	done
+	if [ $${#failed[@]} -gt 0 ]; then echo "These failed: $${failed[*]}" >&2; exit 1; fi
 
 clean: ## Remove .venv, caches and build leftovers; data stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

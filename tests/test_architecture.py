@@ -12,7 +12,7 @@ from studio.settings import Settings
 from tests.running import ROOT
 from tests.services import PLAIN
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/measured.md")
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "accelerate"}
 LONGEST = 400  # lines; a longer module becomes a folder of the same name
 # Set outside the studio: where its secrets lie, and which Python the Makefile takes.
@@ -116,6 +116,14 @@ def test_documents_name_every_setting_and_no_other() -> None:
     settings = {f"TUNESMITH_{name.upper()}" for name in Settings.model_fields}
     assert settings - named == set(), "not in the documents"
     assert named - settings - OTHER_VARIABLES == set(), "no such setting"
+
+
+def test_the_page_of_measured_figures_has_the_command_of_every_benchmark() -> None:
+    page = (ROOT / "docs" / "measured.md").read_text()
+    commands = set(re.findall(r"^python -m (benchmarks[\w.]+)", page, re.MULTILINE))
+    runnable = [path for path in modules("benchmarks") if "__main__" in path.read_text()]
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in runnable}
+    assert commands == names
 
 
 def test_no_file_names_a_package_registry() -> None:
