@@ -25,6 +25,7 @@ from studio.runs import RunConfig
 from studio.techniques import Technique
 from tests.running import SAMPLE
 from worker import dispatch
+from worker.order import DataOrder, ModelOrder
 
 EACH = ("full", "lora", "frozen")  # with every technique; the others, with the first
 FITTING = [
@@ -215,12 +216,55 @@ def _check_metrics(session: Any, run: Run, technique: Technique) -> None:
 
 
 def _check_model(session: Any, run: Run, technique: Technique) -> None:
-    from worker import model as models
-
+    """The result is read again; what is measured has the figures that the trainer logged last."""
     made = session.query(weights.Model).where(weights.Model.run_id == run.id).one()
     assert made.kind == technique.model
-    if technique.model not in ("language", "reward"):
-        return  # read by its own library; tests/worker shows it
-    loaded, tokenizer = models.load(dispatch.model_order(session, made), kind=technique.model)
+    if technique.model in ("language", "reward"):
+        _answers(dispatch.model_order(session, made), technique.model)
+        return
+    found = {"embedding": _ranked, "classifier": _classified}[technique.model](
+        weights.folder_of(made), _measured_on(run, technique)
+    )
+    logged = {name: run.latest[f"eval_{name}"] for name in found}
+    assert found == pytest.approx(logged, rel=1e-3, abs=1e-4)
+
+
+def _measured_on(run: Run, technique: Technique) -> Any:
+    """The held-out rows, as the trainer has them."""
+    from worker import data
+
+    version = run.held_out
+    assert version is not None
+    held_out = DataOrder(path=library.rows_path(version), shape=version.shape, title=version.title)
+    return data.load(held_out, technique.reads, most=SHORT["eval_rows"])
+
+
+def _answers(order: ModelOrder, kind: str) -> None:
+    from worker import model as models
+
+    loaded, tokenizer = models.load(order, kind=kind)
     words = tokenizer("take 1 tablet", return_tensors="pt", return_token_type_ids=False)
     assert bool(loaded(**words).logits.isfinite().all())
+
+
+def _ranked(folder: Path, rows: Any) -> dict[str, float]:
+    """What an embedding model finds, read by its own library as anybody would."""
+    from sentence_transformers import SentenceTransformer
+
+    from worker.trainers.embedding import Ranking
+
+    return Ranking(rows, 8)(SentenceTransformer(str(folder), device="cpu"))
+
+
+def _classified(folder: Path, rows: Any) -> dict[str, float]:
+    """How well a head on the model that it was trained on says the class of each row."""
+    import torch
+
+    from worker.trainers import head_export, heads
+
+    head, about = head_export.load_head(folder)
+    reader = head_export.load_reader(about, about.base["source"])
+    head_export.check(head, reader)
+    classes = torch.tensor([about.reading.labels.index(label) for label in rows["label"]])
+    with torch.no_grad():
+        return heads.measure(head.probabilities(reader.features(rows["text"])[:, 0]), classes)
