@@ -1,4 +1,4 @@
-"""CPU time of a training run in the studio against the same TRL script without it, technique by technique.
+"""CPU time of a training run in the studio against the same script without it, technique by technique.
 
     python benchmarks/training_cost.py [--only sft dpo] [--pairs 3] [--steps 256] [--by-hand]
 
@@ -7,7 +7,8 @@ it can also be a script written by hand (`--by-hand`), so that the export is not
 same rows, model, settings and seed. The studio's side counts everything that runs for the run: trainer,
 runner, and what they start; imports are in both. Runs go in pairs, one after the other, and the median of the
 ratios is printed, so that a machine whose speed drifts does not decide. `--steps` is for SFT, whose steps are
-the shortest; the others make as many as take about as long.
+the shortest; the others make as many as take about as long. A further model that a technique reads is the
+starter model, too. A script that does not run is said to, and counts as a failure of the benchmark.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+EXAMPLES = ROOT / "examples"
 GOAL = 1.02
 
 PLAIN = """
@@ -53,15 +55,26 @@ trainer.save_model(given["out"] + "/model")
 tokenizer.save_pretrained(given["out"] + "/model")
 """
 
-# Which sample dataset teaches each shape, and how many steps of a technique take about as long as SFT's 256.
+# Which dataset teaches each shape: the sample's, and further ones of the examples.
 DATA = {
     "chat": "Medication directions: labelled",
     "preference": "Medication directions: preference pairs",
     "labelled": "Medication directions: thumbs",
     "prompt": "Medication directions: prompts",
+    "text": "text",
+    "retrieval": "retrieval",
+    "classification": "classification",
 }
-STEPS = {"preference": 60, "labelled": 80, "prompt": 12}
-SMALL = {"num_generations": 4, "max_completion_length": 32, "per_device_train_batch_size": 32}
+FURTHER = {"retrieval": "direction_search", "classification": "content_quality"}
+# How many steps of a technique, or of those of a shape, take about as long as SFT's 256.
+STEPS = {"preference": 60, "labelled": 80, "prompt": 12, "retrieval": 60, "distillation": 120}
+SMALL = {
+    "num_generations": 4,
+    "max_completion_length": 32,
+    "per_device_train_batch_size": 32,
+    "teacher_answers": 1,
+    "threshold": 0.0,  # every answer of the teacher is good enough to be learned
+}
 
 
 def main() -> None:
@@ -75,13 +88,20 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:
         studio = Studio(Path(folder) / "data")
-        names = given.only or studio.of_trl()
-        for name in names:
-            compare(studio, name, given.pairs, given.steps, Path(folder), by_hand=given.by_hand)
+        failed = []
+        for name in given.only or studio.techniques():
+            try:
+                compare(studio, name, given.pairs, given.steps, Path(folder), by_hand=given.by_hand)
+            except subprocess.CalledProcessError as problem:
+                last = (problem.stderr or b"").decode(errors="replace").strip().rpartition("\n")[2]
+                print(f"{name}: its script does not run: {last}", flush=True)
+                failed.append(name)
+    if failed:
+        sys.exit(f"No figure for {', '.join(failed)}.")
 
 
 def compare(studio: "Studio", name: str, pairs: int, steps: int, folder: Path, *, by_hand: bool) -> None:
-    """Prints every pair and the median of the ratios."""
+    """Prints every pair and the median of the ratios. Raises CalledProcessError where a script fails."""
     ratios = []
     for pair in range(pairs + 1):
         mine, run_id = studio.train(name, steps)
@@ -111,8 +131,8 @@ def cpu_of_children() -> float:
 def plain(folder: Path, steps: int) -> float:
     """CPU seconds of the script written by hand, its interpreter start included."""
     order = folder / "order.json"
-    rows = ROOT / "examples" / "medication_directions" / "train.jsonl"
-    starter = ROOT / "examples" / "starter-model"
+    rows = EXAMPLES / "medication_directions" / "train.jsonl"
+    starter = EXAMPLES / "starter-model"
     words = {"rows": str(rows), "model": str(starter), "out": str(folder / "plain"), "steps": steps}
     order.write_text(json.dumps(words))
     before = cpu_of_children()
@@ -130,6 +150,23 @@ def exported(files: dict[str, str], folder: Path) -> float:
     return cpu_of_children() - before
 
 
+def texts(path: Path) -> Path:
+    """What is said in the labelled directions as running text, in a file at `path`."""
+    lines = (EXAMPLES / "medication_directions" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    said = [" ".join(turn["content"] for turn in json.loads(line)["messages"]) for line in lines]
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in said), encoding="utf-8")
+    return path
+
+
+def upload(name: str, path: Path) -> None:
+    from studio import db
+    from studio.datasets import library
+
+    folder, report = library.prepare(path, path.name)
+    with db.transaction() as session:
+        library.add(session, folder, report, name=name)
+
+
 class Studio:
     """A studio's database and one runner process per run, as a worker would start it."""
 
@@ -139,12 +176,14 @@ class Studio:
 
         migration.upgrade()
         sample.load()
+        files = {DATA[shape]: EXAMPLES / place / "train.jsonl" for shape, place in FURTHER.items()}
+        for name, path in (files | {DATA["text"]: texts(folder / "text.jsonl")}).items():
+            upload(name, path)
 
-    def of_trl(self) -> list[str]:
-        """The techniques whose trainer is TRL's own, or TRL's with something added."""
+    def techniques(self) -> list[str]:
         from studio import techniques
 
-        return [each.name for each in techniques.all() if set(each.shapes) & DATA.keys() and not each.inputs]
+        return [each.name for each in techniques.all() if set(each.shapes) & DATA.keys()]
 
     def train(self, name: str, steps: int) -> tuple[float, int]:
         """CPU seconds of runner and trainer for one whole run, and the run."""
@@ -176,14 +215,16 @@ class Studio:
         shape = next(shape for shape in technique.shapes if shape in DATA)
         small = SMALL if technique.graded else {}
         known = technique.parameters.model_fields
+        wanted = [each for each in technique.inputs if each.required]
         return RunConfig.model_validate(
             {
                 "technique": name,
-                "adapter": "full",
+                "adapter": "full" if technique.fits_adapter("full") else technique.adapters[0],
                 "model": sample.STARTER_NAME,
                 "dataset": DATA[shape],
+                "inputs": {each.name: sample.STARTER_NAME for each in wanted},
                 "graders": [{"grader": "exact_match"}] if technique.graded else [],
-                "parameters": {"max_steps": STEPS.get(shape, steps), "sample_prompts": 0}
+                "parameters": {"max_steps": STEPS.get(name, STEPS.get(shape, steps)), "sample_prompts": 0}
                 | {key: value for key, value in small.items() if key in known},
             }
         )
