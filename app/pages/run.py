@@ -35,12 +35,13 @@ def run_header(query: Query) -> Paced:
         run = find(session, query)
         if run is None:
             return Paced(render("run_missing.html", id=query.text("id")), 0)
+        model = result_of(session, run)
         body = render(
             "run_header.html",
             run=run,
             say=run_words,
             queue=waiting.look(session),
-            model=(model := result_of(session, run)),
+            model=model,
             onward=onward(run, model),
             origins=list(lineage.ancestors(session, run))[::-1],
             followers=lineage.followers(session, run),
