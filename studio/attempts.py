@@ -16,7 +16,20 @@ from sqlalchemy.orm import Session
 
 from studio import db, lineage, metrics, runs, storage, weights
 from studio.exits import Exit
-from studio.models import Answer, Checkpoint, Host, Kind, Lease, LogPart, Run, Sample, State, Wish, now
+from studio.models import (
+    Answer,
+    Checkpoint,
+    EvaluationItem,
+    Host,
+    Kind,
+    Lease,
+    LogPart,
+    Run,
+    Sample,
+    State,
+    Wish,
+    now,
+)
 
 MOST_CRASHES = 5
 LOG_LIMIT = 2_000_000  # characters of trainer output kept a run; the file keeps all of it
@@ -161,6 +174,12 @@ def _sample(session: Session, run: Run, entry: dict[str, Any]) -> None:
     session.merge(Sample(run_id=run.id, **known))
 
 
+def _item(session: Session, run: Run, entry: dict[str, Any]) -> None:
+    known = {key: entry[key] for key in ("contestant", "number", "take", "scores", "seconds", "tokens")}
+    # PostgreSQL's text holds no NUL.
+    session.merge(EvaluationItem(run_id=run.id, answer=entry["answer"].replace("\0", "\ufffd"), **known))
+
+
 def _checkpoint(session: Session, run: Run, entry: dict[str, Any]) -> None:
     session.merge(Checkpoint(run_id=run.id, step=entry["step"], folder=entry["folder"], created=now()))
 
@@ -195,6 +214,7 @@ ABSORB: dict[str, Callable[[Session, Run, dict[str, Any]], None]] = {
     "activity": _activity,
     "resume": _resume,
     "sample": _sample,
+    "item": _item,
     "checkpoint": _checkpoint,
     "artifact": _artifact,
     "versions": _versions,

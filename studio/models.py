@@ -86,11 +86,12 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a run does: changes a model, answers questions with some, or tries out a reward."""
+    """What a run does: changes a model, answers questions with some, tries out a reward, or measures some."""
 
     TRAIN = "train"
     SERVE = "serve"
     LAB = "lab"
+    EVALUATE = "evaluate"
 
 
 class Wish(StrEnum):
@@ -302,6 +303,20 @@ class Sample(Base):
     answer: Mapped[str] = mapped_column(Text)
     reference: Mapped[str] = mapped_column(Text, default="")
     scores: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class EvaluationItem(Base):
+    """What a contestant answered to the row `number`, from 0; take 0 is greedy, the others are samples."""
+
+    __tablename__ = "evaluation_item"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    contestant: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    take: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    answer: Mapped[str] = mapped_column(Text)
+    scores: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    seconds: Mapped[float]
+    tokens: Mapped[int]
 
 
 class LogPart(Base):

@@ -1,7 +1,7 @@
 """Rows as trainers read them. A technique says what its trainer reads (`Technique.reads`); which shapes can
 give it, and how, stands here."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -180,17 +180,20 @@ def _with_thinking(message: Row, thinking: bool) -> Row:
 
 
 def read(path: Path, most: int | None = None) -> Iterator[Row]:
-    """The rows in order; with `most`, that many spread evenly over the file, so that a file sorted by kind
-    is still seen as a whole."""
-    wanted = None
-    if most is not None:
-        with path.open("rb") as file:
-            total = sum(1 for _ in file)
-        wanted = {place * total // most for place in range(most)} if total > most else None
+    """The rows in order; with `most`, those of `places`."""
+    wanted = set(places(path, most)) if most is not None else None
     with path.open("rb") as file:
         for place, line in enumerate(file):
             if wanted is None or place in wanted:
                 yield orjson.loads(line)
+
+
+def places(path: Path, most: int | None = None) -> Sequence[int]:
+    """The numbers of the rows, from 0; with `most`, of that many spread evenly over the file, so that a file
+    sorted by kind is still seen as a whole."""
+    with path.open("rb") as file:
+        total = sum(1 for _ in file)
+    return range(total) if most is None or total <= most else [n * total // most for n in range(most)]
 
 
 def reference_of(row: Row) -> str:

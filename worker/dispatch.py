@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from studio import adapters, attempts, settings, storage, techniques, weights
+from studio import adapters, attempts, evaluations, settings, storage, techniques, weights
 from studio.adapters import Adapter
 from studio.datasets import library
 from studio.graders.choice import GraderChoice, models_named
@@ -36,6 +36,9 @@ def order_for(session: Session, run: Run, devices: list[str]) -> Order:
         order.graders = [_grader(session, GraderChoice.model_validate(each)) for each in run.graders]
     if run.kind == Kind.LAB:
         order.reads = "prompts"
+    if run.kind == Kind.EVALUATE:
+        order.models = [model_order(session, each) for each in evaluations.models(session, run)]
+        order.done = evaluations.answered(session, run)
     if run.kind == Kind.TRAIN:
         fill(order, techniques.get(run.technique), adapters.get(run.adapter))
         _add_inputs(session, order, techniques.get(run.technique), run.inputs)

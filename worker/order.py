@@ -38,7 +38,8 @@ class GraderOrder(BaseModel):
 
 class Order(BaseModel):
     """`arguments` are the trainer's, worked out from `parameters`; of those the trainer's process itself only
-    reads the ones that are the studio's own (`sample_prompts`, `keep_best`, …)."""
+    reads the ones that are the studio's own (`sample_prompts`, `keep_best`, …). `done` is how many answers of
+    an evaluation are kept already."""
 
     run_id: int
     attempt: int
@@ -68,6 +69,7 @@ class Order(BaseModel):
     peft: str = ""
     adapter_parameters: dict[str, Any] = {}
     seed: int = 42
+    done: int = 0
     trust_remote_code: bool = False
 
     @property

@@ -30,7 +30,7 @@ STANDBY_AFTER = 5.0  # seconds after a claim: the next trainer's imports must no
 def devices() -> list[dict[str, Any]]:
     """What this machine can lend: its GPUs, or, without one, its CPU slots. Asked of nvidia-smi, so that no
     CUDA context is made here. On a CPU, chat has a slot of its own and need not wait for a training."""
-    work = [Kind.TRAIN.value, Kind.LAB.value]
+    work = [Kind.TRAIN.value, Kind.LAB.value, Kind.EVALUATE.value]
     gpus = _gpus()
     if gpus:
         return [

@@ -257,6 +257,58 @@ def run_lab(config: Any) -> dict[str, Any]:
         time.sleep(0.5)
 
 
+@run.command("evaluate")
+@click.argument("config", type=click.File("rb"))
+@answer(lambda data: _speak_evaluation(data))
+def run_evaluation(config: Any) -> dict[str, Any]:
+    """Measure models on held-out questions, from a JSON file: {"contestants": ["a model", {"model": 3,
+    "prompting": {"system": "…"}}], "dataset", "graders": ["exact_match"], "items": 300}. The base of each
+    tuned model is measured too. Waits for the answers."""
+    from studio import db, evaluations, queue, runs
+    from studio.evaluations import results
+
+    wanted = _read_as(evaluations.EvaluationConfig, config)
+    with db.transaction() as session:
+        run_id = evaluations.launch(session, wanted, who="command line").id
+    queue.wake_workers().result()
+    while True:
+        with db.reading() as session:
+            found = runs.get(session, run_id)
+            if found.state not in runs.ACTIVE:
+                told = results.of(session, found)
+                about = {"id": run_id, "state": found.state, "contestants": evaluations.names(found)}
+                return about | (asdict(told) if told else found.error)
+        time.sleep(0.5)
+
+
+def _speak_evaluation(data: dict[str, Any]) -> str:
+    if "figures" not in data:
+        return pairs(data)
+    names = data["contestants"]
+    figures = [
+        {"model": names[each["contestant"]], "metric": each["metric"], "95 %": _said(each["mean"])}
+        for each in data["figures"]
+    ]
+    differences = [
+        {
+            "model": names[each["contestant"]],
+            "metric": each["metric"],
+            f"change from {names[0]}": _said(each["change"]),
+            "verdict": each["verdict"],
+        }
+        for each in data["differences"]
+    ]
+    parts = [table("model", "metric", "95 %")(figures)]
+    if differences:
+        parts.append(table("model", "metric", f"change from {names[0]}", "verdict")(differences))
+    return "\n\n".join(parts)
+
+
+def _said(interval: dict[str, float]) -> str:
+    """A share with its interval: 0.7125 (0.675 to 0.7472)."""
+    return "{value:.4g} ({low:.4g} to {high:.4g})".format(**interval)
+
+
 def _speak_lab(data: dict[str, Any]) -> str:
     figures = {name: value for name, value in data.items() if name not in ("best", "worst")}
     lists = [

@@ -43,7 +43,7 @@ class Grader:
     of a class only the worker can load, because it needs torch (`"worker.graders.judge:Judge"`).
 
     Scores lie between `low` and `high`; None leaves that end open. `aliases` are other words by which people
-    look for it."""
+    look for it. `as_it_is`: its defaults measure something on any rows with a reference answer."""
 
     name: str
     title: str
@@ -57,6 +57,7 @@ class Grader:
     low: float | None = 0.0
     high: float | None = 1.0
     order: int = 100
+    as_it_is: bool = False
 
     def ready(self, parameters: Parameters) -> Scorer:
         """A scorer of many cases with these parameters. Not for those that need the worker."""

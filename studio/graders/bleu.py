@@ -41,4 +41,5 @@ GRADER = Grader(
     prepare=prepare,
     group="Text",
     order=45,
+    as_it_is=True,
 )

@@ -42,4 +42,5 @@ GRADER = Grader(
     aliases=VERIFIABLE,
     each=score,
     order=10,
+    as_it_is=True,
 )

@@ -128,4 +128,5 @@ GRADER = Grader(
     prepare=prepare,
     group="Structure",
     order=25,
+    as_it_is=True,
 )

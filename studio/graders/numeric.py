@@ -136,4 +136,5 @@ GRADER = Grader(
     each=score,
     group="Text",
     order=20,
+    as_it_is=True,
 )

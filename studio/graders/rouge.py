@@ -50,4 +50,5 @@ GRADER = Grader(
     each=score,
     group="Text",
     order=50,
+    as_it_is=True,
 )

@@ -93,4 +93,5 @@ GRADER = Grader(
     prepare=prepare,
     group="Text",
     order=81,
+    as_it_is=True,
 )

@@ -194,4 +194,5 @@ GRADER = Grader(
     each=score,
     group="Structure",
     order=30,
+    as_it_is=True,
 )

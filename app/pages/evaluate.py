@@ -1,0 +1,106 @@
+"""Evaluations at /evaluate: `?id=7` shows one, live while it answers; without an id a new one is set up,
+above those there are. `?models=3,4` chooses models at the start.
+
+What the answers say is worked out by `studio.evaluations.results`."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.navigation import Page
+from app.parts import Paced, Query, fragment, live, render
+from app.toolkit import html
+from studio import db, evaluations, graders, runs, weights
+from studio.datasets import library
+from studio.errors import StudioError
+from studio.evaluations import SHAPES, results
+from studio.graders import Grader
+from studio.models import DatasetVersion, Kind, Run
+
+CALM = 5.0  # seconds between looks when nothing goes on
+SHOWN = 20  # evaluations, and changed answers
+WORDS = {"better": ("good", "better"), "worse": ("bad", "worse"), "open": ("info", "not shown")}
+
+
+@fragment("evaluate")
+def show(query: Query) -> Paced:
+    with db.reading() as session:
+        number = query.maybe("id")
+        if number is None:
+            return Paced(setup(session, query), CALM)
+        run = runs.get(session, number)
+        if run.kind != Kind.EVALUATE:
+            raise StudioError(f"Run {number} is no evaluation.", hint="The list below Evaluate has them.")
+        return shown(session, run, query)
+
+
+def setup(session: Session, query: Query) -> Any:
+    models = [model for model in weights.listed(session) if model.kind == "language"]
+    return render(
+        "evaluate_setup.html",
+        models=models,
+        chosen=query.numbers("models") or [model.id for model in models[-1:]],
+        most=evaluations.MOST_CONTESTANTS,
+        versions=askable(session),
+        metrics=simple(),
+        former=runs.listed(session, kind=Kind.EVALUATE, limit=SHOWN),
+    )
+
+
+def askable(session: Session) -> list[DatasetVersion]:
+    """Versions that ask something, those held out first."""
+    every = [version for dataset in library.listed(session) for version in dataset.versions]
+    return sorted(
+        (version for version in every if version.shape in SHAPES),
+        key=lambda version: (version.split != library.HELD_OUT, -version.id),
+    )
+
+
+def simple() -> list[Grader]:
+    """Graders that a tick is enough to use."""
+    return [grader for grader in graders.all() if grader.as_it_is]
+
+
+def shown(session: Session, run: Run, query: Query) -> Paced:
+    found = results.of(session, run)
+    names = evaluations.names(run)
+    is_active = run.state in runs.ACTIVE
+    metric = query.text("metric") or (run.graders[0]["name"] if run.graders else "")
+    against = min(max(query.maybe("against", 1) or 1, 1), max(len(names) - 1, 1))
+    gained = query.text("show", "gained") != "lost"
+    answers, total = (
+        results.changed(session, run, metric, against, gained=gained, count=SHOWN)
+        if found and len(names) > 1
+        else ([], 0)
+    )
+    body = render(
+        "evaluate.html",
+        run=run,
+        active=is_active,
+        names=names,
+        metrics=[each["name"] for each in run.graders],
+        found=found,
+        figures={(each.metric, each.contestant): each for each in found.figures} if found else {},
+        words=WORDS,
+        slices=by_column(found.slices) if found else {},
+        answers=answers,
+        total=total,
+        metric=metric,
+        against=against,
+        gained=gained,
+    )
+    return Paced(body, 1 if is_active else CALM)
+
+
+def by_column(slices: list[results.Slice]) -> dict[tuple[str, str], list[results.Slice]]:
+    found: dict[tuple[str, str], list[results.Slice]] = {}
+    for each in slices:
+        found.setdefault((each.column, each.metric), []).append(each)
+    return found
+
+
+def build() -> None:
+    html(live("evaluate", every=1, rows=8), elem_id="evaluate")
+
+
+PAGE = Page(path="/evaluate", title="Evaluate", build=build, icon="evaluate", order=230)

@@ -1,0 +1,197 @@
+"""Evaluations: some models answer the same held-out questions, and graders score every answer.
+
+An evaluation is a run of its own kind. Its contestants are models, each asked as it is or through a
+`Prompting`; the base that a tuned model began as always answers too, because "better" means better than that.
+What the answers say is worked out by `results`, from items that are kept one by one.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from studio import events, lineage
+from studio.datasets import library
+from studio.errors import Refused, StudioError
+from studio.graders.choice import GraderChoice
+from studio.models import DatasetVersion, EvaluationItem, Kind, Model, Run
+from studio.prompting import Prompting
+
+SHAPES = ("prompt", "chat", "instruction")
+MOST_CONTESTANTS = 8
+
+
+class Contestant(BaseModel):
+    """A model, or `run:7`, what run 7 makes; and how it is asked. `name` tells two ways of asking one model
+    apart."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: str | int
+    name: str = Field("", max_length=200)
+    prompting: Prompting = Field(default_factory=Prompting)
+
+
+class EvaluationConfig(BaseModel):
+    """`items` questions, all of them where it is None. Each is answered once, greedily; and `samples` times
+    more at `temperature`, for pass@k, where that is not 0. A contestant may be a model alone, a grader its
+    name alone."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field("", max_length=200)
+    contestants: list[Contestant] = Field(min_length=1, max_length=MOST_CONTESTANTS)
+    dataset: str | int
+    graders: list[GraderChoice] = Field(min_length=1, max_length=20)
+    items: int | None = Field(None, ge=1, le=100_000)
+    samples: int = Field(0, ge=0, le=64)
+    temperature: float = Field(1.0, gt=0, le=5)
+    max_tokens: int = Field(256, ge=1, le=16_384)
+    seed: int = Field(42, ge=0, le=2**31 - 1)
+    project: int | None = None
+
+    @field_validator("contestants", mode="before")
+    @classmethod
+    def _name_models(cls, given: Any) -> Any:
+        return _each(given, "model")
+
+    @field_validator("graders", mode="before")
+    @classmethod
+    def _name_graders(cls, given: Any) -> Any:
+        return _each(given, "grader")
+
+
+def _each(given: Any, key: str) -> Any:
+    """What forms send: one value alone, or values in place of objects."""
+    if not isinstance(given, list | tuple):
+        given = [given]
+    return [{key: each} if isinstance(each, str | int) else each for each in given]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contestant that was found. `model` is None while the run that makes it is not done; `root` is the
+    base it began as."""
+
+    reference: int | str
+    name: str
+    prompting: Prompting
+    model: Model | None
+    root: Model | None
+
+
+def launch(session: Session, config: EvaluationConfig, who: str = "") -> Run:
+    """Queues an evaluation, with the bases that nobody entered before the others; it waits for runs that are
+    not done. Raises StudioError naming the field that is wrong, Refused where a contestant learned from the
+    questions.
+
+    Wake the workers after the commit (`queue.wake_workers`)."""
+    dataset = library.find_version(session, config.dataset)
+    if dataset.shape not in SHAPES:
+        raise StudioError(
+            f"“{dataset.title}” asks nothing: its rows are {dataset.shape}.",
+            hint=f"An evaluation needs {', '.join(SHAPES)} rows.",
+            field="dataset",
+        )
+    reads = lineage.Reads()
+    entries = _with_bases([_enter(session, each, reads) for each in config.contestants])
+    for entry in entries:
+        _check_unseen(session, entry, dataset)
+    lineage.read_graders(session, config.graders, reads)
+    how = config.model_dump(mode="json", include={"items", "samples", "temperature", "max_tokens"})
+    asked = [{"name": each.name, "prompting": each.prompting.model_dump(mode="json")} for each in entries]
+    run = Run(
+        name=(config.name.strip() or f"Evaluation: {dataset.title}")[:200],
+        kind=Kind.EVALUATE,
+        model=entries[0].model,
+        held_out=dataset,
+        project_id=config.project,
+        after_id=reads.after,
+        inputs={str(place): each.reference for place, each in enumerate(entries)},
+        parameters={**how, "contestants": asked},
+        graders=[each.model_dump(mode="json") for each in reads.graders],
+        seed=config.seed,
+        priority=10,  # before trainings: it is short, and the next decision waits for it
+    )
+    session.add(run)
+    session.flush()
+    events.record(session, "evaluation launched", f"run:{run.id}", who, config=config.model_dump(mode="json"))
+    return run
+
+
+def names(run: Run) -> list[str]:
+    """The contestants, the one that the others are measured against first."""
+    return [each["name"] for each in run.parameters["contestants"]]
+
+
+def models(session: Session, run: Run) -> list[Model]:
+    """The contestants' models, in their order. Only of a run that waits for no other."""
+    return [session.get_one(Model, int(run.inputs[str(place)])) for place in range(len(names(run)))]
+
+
+def answered(session: Session, run: Run) -> int:
+    """How many of its answers are kept."""
+    counted = select(func.count()).select_from(EvaluationItem).where(EvaluationItem.run_id == run.id)
+    return session.scalar(counted) or 0
+
+
+def base_of(session: Session, model: Model) -> Model:
+    """What a tuned model once began as; a base itself."""
+    seen = {model.id}
+    while model.base_id and model.base_id not in seen:
+        seen.add(model.base_id)
+        model = session.get_one(Model, model.base_id)
+    return model
+
+
+def _enter(session: Session, contestant: Contestant, reads: lineage.Reads) -> Entry:
+    reads.model = None
+    lineage.read_model(session, contestant.model, {"language"}, reads)
+    name = contestant.name.strip()
+    if reads.model is not None:
+        model, root = reads.model, base_of(session, reads.model)
+        return Entry(model.id, name or model.name, contestant.prompting, model, root)
+    reference = reads.inputs.pop("model")
+    maker = lineage.awaited(session, reference)
+    assert maker is not None
+    root = base_of(session, maker.model) if maker.model else None
+    return Entry(reference, name or maker.name, contestant.prompting, None, root)
+
+
+def _with_bases(entries: list[Entry]) -> list[Entry]:
+    there = {entry.reference for entry in entries}
+    roots = {entry.root.id: entry.root for entry in entries if entry.root}
+    bases = [
+        Entry(root.id, root.name, Prompting(), root, root) for root in roots.values() if root.id not in there
+    ]
+    every = [*bases, *entries]
+    called = [entry.name for entry in every]
+    if twice := next((name for name in called if called.count(name) > 1), None):
+        raise StudioError(
+            f"Two contestants are called “{twice}”.",
+            hint="Give one of them another name: tables tell them apart by it.",
+            field="contestants",
+        )
+    return every
+
+
+def _check_unseen(session: Session, entry: Entry, dataset: DatasetVersion) -> None:
+    maker_id = entry.model.run_id if entry.model else None
+    maker = session.get(Run, maker_id) if maker_id else lineage.awaited(session, entry.reference)
+    for run in [maker, *lineage.ancestors(session, maker)] if maker else []:
+        if run.dataset_version_id == dataset.id:
+            raise Refused(
+                f"“{entry.name}” learned from “{dataset.title}”: it would be asked what it was told.",
+                hint="Choose rows that were held out, or split some off before training.",
+                field="dataset",
+            )
+
+
+def as_config(run: Run) -> dict[str, Any]:
+    """The configuration that would do the same again."""
+    contestants = [
+        {"model": run.inputs[str(place)], **each} for place, each in enumerate(run.parameters["contestants"])
+    ]
+    kept = {key: value for key, value in run.parameters.items() if key != "contestants"}
+    data = {"dataset": run.held_out_id, "graders": run.graders, "seed": run.seed, "project": run.project_id}
+    return {"name": run.name, "contestants": contestants, **kept, **data}

@@ -1,0 +1,254 @@
+"""What an evaluation's answers say: each contestant's figures with intervals, how it differs from the first,
+slice by slice, and which answers changed.
+
+A difference is only called one where its paired interval excludes zero; else it is said how many questions it
+would take to tell.
+"""
+
+import functools
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from studio import graders
+from studio.datasets import canonical, library
+from studio.evaluations import intervals, names
+from studio.evaluations.intervals import Interval
+from studio.held_out import taken_apart, text_of
+from studio.lab import PASS_AT, pass_at
+from studio.models import EvaluationItem, Run
+
+GREEDY = 0  # the take that is no sample
+MOST_SLICES, LEAST_IN_SLICE = 12, 5
+TOO_MANY = 100_000  # questions nobody will write
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric of one contestant over the questions it was scored on. `pass_1` and `pass_8` come from the
+    sampled answers; None without them, or where no highest score is known."""
+
+    metric: str
+    contestant: int
+    mean: Interval
+    scored: int
+    pass_1: float | None
+    pass_8: float | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A contestant against the first one, over the questions both were scored on. `verdict`: better, worse or
+    open; `needed` questions would tell, where it is open and that is a number anybody could reach."""
+
+    metric: str
+    contestant: int
+    change: Interval
+    asked: int
+    gained: int
+    lost: int
+    verdict: str
+    needed: int | None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One value of one of the rows' own columns, with each contestant's figure there."""
+
+    column: str
+    value: str
+    metric: str
+    asked: int
+    means: list[Interval | None]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds and tokens an answer took, on average; answers are made many at a time, and share the time."""
+
+    contestant: int
+    answers: int
+    seconds: float
+    tokens: float
+
+
+@dataclass(frozen=True)
+class Results:
+    questions: int
+    figures: list[Figure]
+    differences: list[Difference]
+    slices: list[Slice]
+    costs: list[Cost]
+
+
+Scores = dict[str, dict[int, dict[int, float]]]  # {metric: {contestant: {question: score}}}
+
+
+def of(session: Session, run: Run) -> Results | None:
+    """What is known so far; None before the first answer."""
+    items = session.execute(
+        select(
+            EvaluationItem.contestant,
+            EvaluationItem.number,
+            EvaluationItem.take,
+            EvaluationItem.scores,
+            EvaluationItem.seconds,
+            EvaluationItem.tokens,
+        ).where(EvaluationItem.run_id == run.id)
+    ).all()
+    if not items:
+        return None
+    metrics = {each["name"]: graders.get(each["grader"]).high for each in run.graders}
+    scores: Scores = {name: defaultdict(dict) for name in metrics}
+    samples: dict[tuple[str, int], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    spent: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for contestant, number, take, given, seconds, tokens in items:
+        spent[contestant].append((seconds, tokens))
+        for name, value in given.items():
+            if name in metrics and isinstance(value, int | float):
+                if take == GREEDY:
+                    scores[name][contestant][number] = float(value)
+                else:
+                    samples[name, contestant][number].append(float(value))
+    entered = range(len(names(run)))
+    figures = [
+        _figure(name, who, scores[name][who], samples[name, who], high)
+        for name, high in metrics.items()
+        for who in entered
+        if scores[name][who]
+    ]
+    differences = [
+        found
+        for name in metrics
+        for who in entered
+        if who and (found := _difference(name, who, scores[name][0], scores[name][who]))
+    ]
+    return Results(
+        questions=len({item.number for item in items}),
+        figures=figures,
+        differences=differences,
+        slices=_slices(run, scores) if run.held_out else [],
+        costs=[
+            Cost(who, len(each), *(statistics.fmean(part) for part in zip(*each, strict=True)))
+            for who, each in sorted(spent.items())
+        ],
+    )
+
+
+def _figure(
+    metric: str,
+    contestant: int,
+    scores: Mapping[int, float],
+    samples: Mapping[int, Sequence[float]],
+    high: float | None,
+) -> Figure:
+    right = [(len(each), sum(score >= high for score in each)) for each in samples.values()] if high else []
+    least = min((drawn for drawn, _ in right), default=0)
+    passes = {
+        k: statistics.fmean(pass_at(k, drawn, hits) for drawn, hits in right) if 0 < k <= least else None
+        for k in (1, PASS_AT)
+    }
+    mean = intervals.mean(list(scores.values()))
+    return Figure(metric, contestant, mean, len(scores), passes[1], passes[PASS_AT])
+
+
+def _difference(
+    metric: str, contestant: int, first: Mapping[int, float], second: Mapping[int, float]
+) -> Difference | None:
+    both = sorted(first.keys() & second.keys())
+    if not both:
+        return None
+    before, after = [first[number] for number in both], [second[number] for number in both]
+    change = intervals.difference(before, after)
+    verdict = ("better" if change.low > 0 else "worse") if change.excludes_zero else "open"
+    needed = intervals.needed(before, after) if verdict == "open" else None
+    return Difference(
+        metric=metric,
+        contestant=contestant,
+        change=change,
+        asked=len(both),
+        gained=sum(new > old for old, new in zip(before, after, strict=True)),
+        lost=sum(new < old for old, new in zip(before, after, strict=True)),
+        verdict=verdict,
+        needed=max(needed, len(both) + 1) if needed and needed <= TOO_MANY else None,
+    )
+
+
+def _slices(run: Run, scores: Scores) -> list[Slice]:
+    assert run.held_out is not None
+    columns = _columns(str(library.rows_path(run.held_out)))
+    found = []
+    for column, values in columns.items():
+        for value, numbers in values.items():
+            for metric, by_contestant in scores.items():
+                every = [
+                    [each[number] for number in numbers if number in each]
+                    for each in (by_contestant[who] for who in range(len(names(run))))
+                ]
+                asked = max(map(len, every), default=0)
+                if asked >= LEAST_IN_SLICE:
+                    means = [intervals.mean(part) if part else None for part in every]
+                    found.append(Slice(column, value, metric, asked, means))
+    return found
+
+
+@functools.lru_cache(maxsize=32)
+def _columns(path: str) -> dict[str, dict[str, list[int]]]:
+    """{column: {value: the numbers of its rows}} of columns with a few values. A version never changes."""
+    values: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    crowded: set[str] = set()
+    for number, row in enumerate(canonical.each(Path(path))):
+        for column, value in row.items():
+            if column in crowded or not isinstance(value, str | bool | int) or column == "reference_answer":
+                continue
+            values[column][str(value)].append(number)
+            if len(values[column]) > MOST_SLICES:
+                crowded.add(column)
+                del values[column]
+    return {column: dict(each) for column, each in values.items() if len(each) > 1}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One question with two contestants' answers to it."""
+
+    number: int
+    prompt: str
+    reference: str
+    first: EvaluationItem
+    second: EvaluationItem
+
+
+def changed(
+    session: Session, run: Run, metric: str, contestant: int, *, gained: bool, start: int = 0, count: int = 20
+) -> tuple[list[Answered], int]:
+    """A page of the questions on which a contestant scored higher (`gained`) or lower than the first, those
+    with the largest change first; and how many there are."""
+    found: dict[int, dict[int, EvaluationItem]] = defaultdict(dict)
+    wanted = select(EvaluationItem).where(
+        EvaluationItem.run_id == run.id,
+        EvaluationItem.take == GREEDY,
+        EvaluationItem.contestant.in_((0, contestant)),
+    )
+    for item in session.scalars(wanted):
+        if isinstance(item.scores.get(metric), int | float):
+            found[item.number][item.contestant] = item
+    pairs = [(each[0], each[contestant]) for each in found.values() if len(each) == 2]
+    moved = [(two.scores[metric] - one.scores[metric], one, two) for one, two in pairs]
+    kept = [each for each in moved if (each[0] > 0 if gained else each[0] < 0)]
+    kept.sort(key=lambda each: (-abs(each[0]), each[1].number))
+    return [_answered(run, one, two) for _, one, two in kept[start : start + count]], len(kept)
+
+
+def _answered(run: Run, first: EvaluationItem, second: EvaluationItem) -> Answered:
+    assert run.held_out is not None
+    row: dict[str, Any] = library.rows_of(run.held_out, first.number, 1)[0]
+    asked, reference = taken_apart(row)
+    prompt = next((text_of(turn) for turn in reversed(asked) if turn["role"] == "user"), "")
+    return Answered(first.number, prompt, reference, first, second)

@@ -1,0 +1,141 @@
+"""Evaluations: who answers, and what known answers say."""
+
+from pathlib import Path
+
+import pytest
+
+from studio import db, evaluations, runs, sample
+from studio.errors import Refused, StudioError
+from studio.evaluations import EvaluationConfig, results
+from studio.models import EvaluationItem, Model, Run, State
+from studio.runs import RunConfig
+from tests import made_runs
+
+HELD_OUT = "Medication directions: held out"
+
+
+@pytest.fixture
+def tuned(database: Path) -> int:
+    """A model that a run made of the starter; its id."""
+    project = sample.load()
+    with db.transaction() as session:
+        run = runs.launch(session, sample.first_config(session, project))
+        for state in made_runs.PATHS[State.SUCCEEDED]:
+            runs.move(session, run, state)
+        model = Model(name="tuned", source="runs/1/model", run_id=run.id, base_id=run.model_id)
+        session.add(model)
+        session.flush()
+        return model.id
+
+
+def measured(tuned: int, rights: list[list[int]], takes: int = 1) -> results.Results:
+    """Results of made-up scores: `rights[contestant][question]`."""
+    with db.transaction() as session:
+        config = EvaluationConfig(contestants=[tuned], dataset=HELD_OUT, graders=["exact_match"])
+        run = evaluations.launch(session, config)
+        for contestant, row in enumerate(rights):
+            for number, right in enumerate(row):
+                for take in range(takes):
+                    session.add(
+                        EvaluationItem(
+                            run_id=run.id,
+                            contestant=contestant,
+                            number=number,
+                            take=take,
+                            answer="{}",
+                            scores={"exact_match": float(right)},
+                            seconds=0.01,
+                            tokens=20,
+                        )
+                    )
+        run_id = run.id
+    with db.reading() as session:
+        found = results.of(session, runs.get(session, run_id))
+        assert found is not None
+        return found
+
+
+def test_the_base_answers_too_and_is_what_the_others_are_measured_against(tuned: int) -> None:
+    with db.transaction() as session:
+        run = evaluations.launch(
+            session, EvaluationConfig(contestants=[tuned], dataset=HELD_OUT, graders=["exact_match"])
+        )
+        assert evaluations.names(run) == [sample.STARTER_NAME, "tuned"]
+        assert [model.id for model in evaluations.models(session, run)] == [run.model_id, tuned]
+        assert results.of(session, run) is None
+        assert EvaluationConfig.model_validate(evaluations.as_config(run)).contestants[1].model == tuned
+
+
+def test_rows_that_a_contestant_learned_from_are_refused(tuned: int) -> None:
+    config = EvaluationConfig(
+        contestants=[tuned], dataset="Medication directions: labelled", graders=["exact_match"]
+    )
+    with db.transaction() as session, pytest.raises(Refused, match="learned from"):
+        evaluations.launch(session, config)
+
+
+def test_rows_without_questions_and_equal_names_are_refused(tuned: int) -> None:
+    with db.transaction() as session:
+        with pytest.raises(StudioError, match="asks nothing"):
+            evaluations.launch(
+                session,
+                EvaluationConfig(
+                    contestants=[tuned], dataset="Medication directions: thumbs", graders=["exact_match"]
+                ),
+            )
+        with pytest.raises(StudioError, match="Two contestants"):
+            evaluations.launch(
+                session,
+                EvaluationConfig(contestants=[tuned, tuned], dataset=HELD_OUT, graders=["exact_match"]),
+            )
+
+
+def test_better_is_only_said_where_the_paired_interval_excludes_zero(tuned: int) -> None:
+    found = measured(tuned, [[0] * 60 + [1] * 40, [1] * 30 + [0] * 30 + [1] * 40])
+    (difference,) = found.differences
+    assert (difference.verdict, difference.gained, difference.lost) == ("better", 30, 0)
+    assert difference.change.value == pytest.approx(0.3)
+
+
+def test_a_small_difference_stays_open_and_says_how_many_questions_would_tell(tuned: int) -> None:
+    found = measured(tuned, [[0] * 50 + [1] * 50, [1] * 4 + [0] * 48 + [1] * 48])
+    (difference,) = found.differences
+    assert difference.verdict == "open"
+    assert difference.needed is not None
+    assert difference.needed > 100
+
+
+def test_samples_give_pass_at_1_and_8(tuned: int) -> None:
+    found = measured(tuned, [[1] * 5 + [0] * 5, [1] * 10], takes=9)
+    first, second = found.figures
+    assert (first.pass_1, first.pass_8) == (0.5, 0.5)
+    assert (second.pass_1, second.pass_8, second.mean.value) == (1.0, 1.0, 1.0)
+
+
+def test_the_rows_own_columns_are_slices(tuned: int) -> None:
+    found = measured(tuned, [[0] * 600, [1] * 400 + [0] * 200])
+    shares = {each.value: [mean.value for mean in each.means if mean] for each in found.slices}
+    assert shares == {"plain": [0.0, 1.0], "hard": [0.0, 0.0]}
+
+
+def test_answers_that_changed_are_found_with_their_question(tuned: int) -> None:
+    measured(tuned, [[0, 1, 0], [1, 0, 0]])
+    with db.reading() as session:
+        run = session.query(Run).order_by(Run.id.desc()).first()
+        assert run is not None
+        gained, count = results.changed(session, run, "exact_match", 1, gained=True)
+        assert (count, gained[0].number) == (1, 0)
+        assert gained[0].prompt
+        assert gained[0].reference.startswith("{")
+        lost, _ = results.changed(session, run, "exact_match", 1, gained=False)
+        assert [each.number for each in lost] == [1]
+
+
+def test_an_evaluation_waits_for_a_run_that_is_not_done(database: Path) -> None:
+    project = sample.load()
+    with db.transaction() as session:
+        maker = runs.launch(session, RunConfig(**sample.first_config(session, project).model_dump()))
+        config = EvaluationConfig(contestants=[f"run:{maker.id}"], dataset=HELD_OUT, graders=["exact_match"])
+        run = evaluations.launch(session, config)
+        assert run.after_id == maker.id
+        assert run.inputs["1"] == f"run:{maker.id}"
