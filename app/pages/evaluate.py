@@ -18,7 +18,7 @@ from studio.graders import Grader
 from studio.models import DatasetVersion, Kind, Run
 
 CALM = 5.0  # seconds between looks when nothing goes on
-SHOWN = 20  # evaluations, and changed answers
+SHOWN = 10  # evaluations, and changed answers
 WORDS = {"better": ("good", "better"), "worse": ("bad", "worse"), "open": ("info", "not shown")}
 
 

@@ -40,9 +40,9 @@ class EvaluationConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: str = Field("", max_length=200)
-    contestants: list[Contestant] = Field(min_length=1, max_length=MOST_CONTESTANTS)
-    dataset: str | int
-    graders: list[GraderChoice] = Field(min_length=1, max_length=20)
+    contestants: list[Contestant] = Field(default_factory=list, max_length=MOST_CONTESTANTS)
+    dataset: str | int = ""
+    graders: list[GraderChoice] = Field(default_factory=list, max_length=20)
     items: int | None = Field(None, ge=1, le=100_000)
     samples: int = Field(0, ge=0, le=64)
     temperature: float = Field(1.0, gt=0, le=5)
@@ -86,6 +86,7 @@ def launch(session: Session, config: EvaluationConfig, who: str = "") -> Run:
     questions.
 
     Wake the workers after the commit (`queue.wake_workers`)."""
+    _check_complete(config)
     dataset = library.find_version(session, config.dataset)
     if dataset.shape not in SHAPES:
         raise StudioError(
@@ -142,6 +143,13 @@ def base_of(session: Session, model: Model) -> Model:
         seen.add(model.base_id)
         model = session.get_one(Model, model.base_id)
     return model
+
+
+def _check_complete(config: EvaluationConfig) -> None:
+    wanted = {"a model": "contestants", "questions": "dataset", "a metric": "graders"}
+    for what, field in wanted.items():
+        if not getattr(config, field):
+            raise StudioError(f"Choose {what} first.", hint="Then the evaluation can start.", field=field)
 
 
 def _enter(session: Session, contestant: Contestant, reads: lineage.Reads) -> Entry:

@@ -74,6 +74,19 @@ def test_rows_that_a_contestant_learned_from_are_refused(tuned: int) -> None:
         evaluations.launch(session, config)
 
 
+@pytest.mark.parametrize(
+    ("config", "missing"),
+    [
+        ({"dataset": HELD_OUT, "graders": "exact_match"}, "a model"),
+        ({"contestants": "Tunesmith starter", "graders": "exact_match"}, "questions"),
+        ({"contestants": "Tunesmith starter", "dataset": HELD_OUT}, "a metric"),
+    ],
+)
+def test_what_is_missing_is_asked_for_in_words(database: Path, config: dict, missing: str) -> None:
+    with db.transaction() as session, pytest.raises(StudioError, match=f"Choose {missing} first"):
+        evaluations.launch(session, EvaluationConfig.model_validate(config))
+
+
 def test_rows_without_questions_and_equal_names_are_refused(tuned: int) -> None:
     with db.transaction() as session:
         with pytest.raises(StudioError, match="asks nothing"):
