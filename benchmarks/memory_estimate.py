@@ -370,7 +370,8 @@ def _compared(training: Training, folder: Path, traced: bool) -> dict[str, Any]:
     rest = got["peak"] - got["base"]
     trace_error = None
     if traced:
-        line = _child([sys.executable, "-W", "ignore", "-m", "worker.trace_memory", str(run)])
+        known = ["--prompt", str(PROMPT_TOKENS)]
+        line = _child([sys.executable, "-W", "ignore", "-m", "worker.trace_memory", str(run), *known])
         trace = json.loads(line.splitlines()[-1])
         total = trace["total"] - trace["framework"] + device.framework()[0]
         trace_error = total / got["peak"] - 1

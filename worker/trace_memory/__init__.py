@@ -1,7 +1,7 @@
 """Traces the memory of a training step: the run's own trainer works on tensors that have sizes and no
 content.
 
-    python -m worker.trace_memory RUN_FOLDER [--device cuda | cpu]
+    python -m worker.trace_memory RUN_FOLDER [--device cuda | cpu] [--prompt TOKENS]
     python -m worker.trace_memory < ASKED.json
 
 The second reads an `Asked` (`studio.estimate.trace`). Prints one JSON object: the trace or, with exit code
@@ -52,10 +52,11 @@ def trace(
     *,
     weights: int = 0,
     longest: int = 0,
+    prompt: int = 0,
     others: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Trace:
-    """The memory of one training step of `order` on `device`. Weights, longest row and other models are what
-    `studio.estimate.for_run` takes.
+    """The memory of one training step of `order` on `device`. Weights, longest row and prompt, and other
+    models are what `studio.estimate.for_run` takes.
 
     Raises StudioError for techniques whose trainer makes no step of its own."""
     started = time.perf_counter()
@@ -74,6 +75,7 @@ def trace(
         adapter_settings=order.adapter_parameters,
         weights=weights,
         longest=longest,
+        prompt=prompt,
         others=others,
     )
     wanted = demand(found.request)
@@ -182,11 +184,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Trace the memory of a run's training step.")
     parser.add_argument("folder", type=Path, nargs="?", help="the run's folder, which holds run.json")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if models.gpu_ready() else "cpu")
+    parser.add_argument("--prompt", type=int, default=0, help="tokens of the longest prompt, if known")
     given = parser.parse_args(arguments)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             if given.folder:
-                found = trace(Order.read(given.folder.resolve()), Device(given.device))
+                order = Order.read(given.folder.resolve())
+                found = trace(order, Device(given.device), prompt=given.prompt)
             else:
                 found = _answer(TypeAdapter(Asked).validate_json(sys.stdin.buffer.read()))
     except StudioError as refusal:

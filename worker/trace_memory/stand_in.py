@@ -19,7 +19,7 @@ from trl import GRPOTrainer
 from trl.kernels import chunked_divergence, chunked_logprob
 
 from studio import techniques
-from studio.estimate.demand import PROMPT, Demand, from_answers
+from studio.estimate.demand import Demand, from_answers
 from worker import ingredients
 from worker.classes import CLASSES
 from worker.order import Order
@@ -195,7 +195,7 @@ class StandIn:
         """What online trainers learn from: prompts (B, P), answers (B, C), and a number for each answer (B,)
         or each of its tokens (B, C)."""
         rows, length = self.forward.rows, self.forward.length
-        prompt = min(PROMPT, length - 1)
+        prompt = length - int(self.order.parameters["max_completion_length"])
         prompts = torch.ones(rows, prompt, dtype=torch.long)
         answers = torch.ones(rows, length - prompt, dtype=torch.long)
         each_token = ("mask", "old_per_token_logps", "ref_per_token_logps", "old_values", "returns")
