@@ -31,8 +31,15 @@
       return name === "url" && /^\/(?![\/\\])/.test(value) ? value : encodeURIComponent(value);
     });
 
+  // The attributes of an element. A form's own `dataset` is hidden by a field of that name.
+  const dataOf = (element) =>
+    element.nodeName === "FORM"
+      ? Object.getOwnPropertyDescriptor(HTMLElement.prototype, "dataset").get.call(element)
+      : element.dataset;
+
   function payload(element) {
-    const given = element.dataset.body ? JSON.parse(element.dataset.body) : undefined;
+    const { body } = dataOf(element);
+    const given = body ? JSON.parse(body) : undefined;
     if (element.nodeName !== "FORM") return given;
     const fields = {};
     for (const [name, value] of new FormData(element)) {
@@ -47,11 +54,11 @@
 
   async function act(element, submitter) {
     if (element.getAttribute("aria-busy") === "true") return;
-    const { confirm: question, confirmYes, then, done, method } = { ...element.dataset, ...submitter?.dataset };
+    const { post, confirm: question, confirmYes, then, done, method } = { ...dataOf(element), ...submitter?.dataset };
     if (question && !(await ask(question, confirmYes || element.textContent.trim() || "Yes"))) return;
     element.setAttribute("aria-busy", "true");
     try {
-      const answer = await send(element.dataset.post, payload(element), method);
+      const answer = await send(post, payload(element), method);
       for (const input of element.querySelectorAll?.("[data-touched]") ?? []) delete input.dataset.touched;
       if (then) return void location.assign(fill(then, answer));
       if (done || answer.message) toast(done || answer.message, answer.hint || "", "good");
@@ -197,7 +204,7 @@
     return answer;
   };
 
-  window.studio = { lost, toast, announce, send, fill, ask, go: (url) => location.assign(url) };
+  window.studio = { lost, toast, announce, send, fill, ask, dataOf, go: (url) => location.assign(url) };
 
   const start = () => region("announcer", { "aria-live": "polite", class: "hidden" });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

@@ -120,7 +120,7 @@
   const announced = (root) =>
     new Set([...root.querySelectorAll("[data-announce]")].map((node) => node.dataset.announce));
 
-  const keyOf = (node) => (node.nodeType === 1 ? node.id || node.dataset.key || "" : "");
+  const keyOf = (node) => (node.nodeType === 1 ? node.id || studio.dataOf(node).key || "" : "");
 
   function alike(a, b) {
     return a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);

@@ -18,6 +18,7 @@ ADDRESSES = {
     "/run": "/run?id={run}",
     "/new-run": "/new-run?clone={run}",
     "/compare": "/compare?runs={run}",
+    "/evaluate": "/evaluate",
     "/lab": "/lab",
     "/try": "/try?models=1",
     "/models": "/models",
