@@ -124,6 +124,7 @@ def test_the_last_step_gives_a_card_that_leads_to_a_run(browser: TestClient) -> 
     assert "800 labelled examples" in text
     assert "Not a forecast" in text
     assert "Ruled out" in text
+    assert "Measure a baseline" in text
 
 
 def test_an_answer_that_is_no_training_says_so_and_offers_no_run(browser: TestClient) -> None:
