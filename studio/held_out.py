@@ -8,10 +8,25 @@ from sqlalchemy.orm import Session
 
 from studio import weights
 from studio.datasets import library
-from studio.errors import NotFound
+from studio.errors import NotFound, StudioError
 from studio.models import DatasetVersion, Run
 
 ANSWERS = ("reference_answer", "completion", "chosen")  # fields that hold the wanted answer, by shape
+
+
+ASKING = ("prompt", "chat", "instruction")  # shapes whose rows are questions, with or without an answer
+
+
+def questions(session: Session, reference: str | int) -> DatasetVersion:
+    """A version whose rows ask something. Raises StudioError for another."""
+    found = library.find_version(session, reference)
+    if found.shape not in ASKING:
+        raise StudioError(
+            f"“{found.title}” asks nothing: its rows are {found.shape}.",
+            hint=f"Choose {', '.join(ASKING)} rows.",
+            field="dataset",
+        )
+    return found
 
 
 class Example(BaseModel):

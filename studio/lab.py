@@ -16,14 +16,12 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from studio import events, graders, lineage
-from studio.datasets import library
+from studio import events, graders, held_out, lineage
 from studio.errors import StudioError
 from studio.graders.choice import GraderChoice
 from studio.models import Kind, Run, Sample
 from studio.techniques.tools import ToolParameters
 
-SHAPES = ("prompt", "chat", "instruction")
 REWARD = "reward"  # the weighted sum, beside each grader's own score
 SHOWN = 10  # best and worst answers
 BUCKETS = 20
@@ -53,13 +51,7 @@ class LabConfig(ToolParameters):
 
 def launch(session: Session, config: LabConfig, who: str = "") -> Run:
     """Queues a lab. Raises StudioError naming the field that is wrong."""
-    dataset = library.find_version(session, config.dataset)
-    if dataset.shape not in SHAPES:
-        raise StudioError(
-            f"“{dataset.title}” asks nothing: its rows are {dataset.shape}.",
-            hint=f"The lab needs {', '.join(SHAPES)} rows.",
-            field="dataset",
-        )
+    dataset = held_out.questions(session, config.dataset)
     reads = lineage.Reads()
     lineage.read_model(session, config.model, {"language"}, reads)
     lineage.read_graders(session, config.graders, reads)

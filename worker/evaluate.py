@@ -5,10 +5,8 @@ Answers are made in a fixed order, so an attempt that goes on skips as many as a
 
 import gc
 import itertools
-import signal
 import time
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +15,7 @@ from transformers import set_seed
 from studio import prompting, rows
 from studio.exits import Exit
 from studio.prompting import Prompting
-from worker import data, failures, generate, model, telemetry
+from worker import data, edge, generate, model, telemetry
 from worker.data import Prompt
 from worker.order import Order
 from worker.rewards import Judges
@@ -30,18 +28,10 @@ Task = tuple[int, int, Prompt]  # take (0 is greedy), number of the row, questio
 
 def carry_out(order: Order) -> int:
     """The whole of an evaluation; returns the exit code."""
-    spool = telemetry.Spool(order.spool)
-    asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
-    try:
-        return _carry_out(order, spool, asked)
-    except Exception as problem:  # the process's edge: classified for the person, whole in the log
-        traceback.print_exc()
-        spool.say("error", data=failures.explain(problem))
-        return Exit.FAILED
+    return edge.carry_out(order, _carry_out)
 
 
-def _carry_out(order: Order, spool: telemetry.Spool, asked: list[int]) -> int:
+def _carry_out(order: Order, spool: telemetry.Spool, is_asked_to_stop: Callable[[], bool]) -> int:
     questions = _questions(order)
     each = len(questions) * (1 + order.parameters["samples"])
     total = each * len(order.models)
@@ -53,7 +43,7 @@ def _carry_out(order: Order, spool: telemetry.Spool, asked: list[int]) -> int:
         if skipped == each:
             continue
         tasks = list(_tasks(order, questions, Prompting.model_validate(known["prompting"])))[skipped:]
-        if not _answer(order, spool, contestant, tasks, contestant * each + skipped, total, asked):
+        if not _answer(order, spool, contestant, tasks, contestant * each + skipped, total, is_asked_to_stop):
             return Exit.INTERRUPTED
     return Exit.DONE
 
@@ -91,7 +81,7 @@ def _answer(
     tasks: Sequence[Task],
     done: int,
     total: int,
-    asked: list[int],
+    is_asked_to_stop: Callable[[], bool],
 ) -> bool:
     """One contestant's part; False where it was asked to stop. The model leaves memory before the next."""
     wanted = order.models[contestant]
@@ -102,7 +92,7 @@ def _answer(
     judges = Judges(order, tokenizer)
     for take, some in itertools.groupby(tasks, key=lambda task: task[0]):
         for batch in _batches(list(some)):
-            if asked:
+            if is_asked_to_stop():
                 return False
             began = time.perf_counter()
             prompts = [question for _, _, question in batch]

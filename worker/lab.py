@@ -1,11 +1,9 @@
 """Answers a lab's prompts several times each and scores the answers, as its folder's run.json says. What they
 mean is worked out by `studio.lab`."""
 
-import signal
 import time
-import traceback
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from transformers import set_seed
@@ -16,7 +14,7 @@ from studio.exits import Exit
 from studio.graders import Score
 from studio.graders.choice import weighted
 from studio.rows import Row
-from worker import failures, model, rewards, samples, telemetry
+from worker import edge, model, rewards, samples, telemetry
 from worker.actor import Acted, Actor
 from worker.order import Order
 from worker.rewards import Reward
@@ -27,18 +25,10 @@ AT_ONCE = 64  # answers generated together
 
 def carry_out(order: Order) -> int:
     """The whole of a lab; returns the exit code."""
-    spool = telemetry.Spool(order.spool)
-    asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
-    try:
-        return _carry_out(order, spool, asked)
-    except Exception as problem:  # the process's edge: classified for the person, whole in the log
-        traceback.print_exc()
-        spool.say("error", data=failures.explain(problem))
-        return Exit.FAILED
+    return edge.carry_out(order, _carry_out)
 
 
-def _carry_out(order: Order, spool: telemetry.Spool, asked: list[int]) -> int:
+def _carry_out(order: Order, spool: telemetry.Spool, is_asked_to_stop: Callable[[], bool]) -> int:
     assert order.data is not None
     given = order.parameters
     spool.say("resume", step=0)
@@ -59,7 +49,7 @@ def _carry_out(order: Order, spool: telemetry.Spool, asked: list[int]) -> int:
     spool.say("activity", text="Answering")
     group = max(1, AT_ONCE // each)
     for start in range(0, len(prompts), group):
-        if asked:
+        if is_asked_to_stop():
             return Exit.INTERRUPTED
         some = [row for row in prompts[start : start + group] for _ in range(each)]
         began = time.perf_counter()

@@ -1,6 +1,7 @@
 """Commands for runs: start, watch, stop, resume, compare."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -241,20 +242,18 @@ def _speak_trace(data: dict[str, Any]) -> str:
 def run_lab(config: Any) -> dict[str, Any]:
     """Try a reward on a model before reinforcement learning, from a JSON file: {"model", "dataset",
     "graders": [{"grader": "exact_match"}], "prompts": 32, "samples": 8}. Waits for the answer."""
-    from studio import db, lab, queue, runs
+    from studio import db, lab, queue
 
     wanted = _read_as(lab.LabConfig, config)
     with db.transaction() as session:
         run_id = lab.launch(session, wanted, who="command line").id
     queue.wake_workers().result()
-    while True:
-        with db.reading() as session:
-            found = runs.get(session, run_id)
-            if found.state not in runs.ACTIVE:
-                told = lab.as_json(session, found)
-                figures = told.pop("findings") or found.error
-                return {"id": run_id, "state": found.state, **figures, **told}
-        time.sleep(0.5)
+
+    def tell(session: Any, found: Any) -> dict[str, Any]:
+        told = lab.as_json(session, found)
+        return (told.pop("findings") or found.error) | told
+
+    return _when_ended(run_id, tell)
 
 
 @run.command("evaluate")
@@ -264,20 +263,30 @@ def run_evaluation(config: Any) -> dict[str, Any]:
     """Measure models on held-out questions, from a JSON file: {"contestants": ["a model", {"model": 3,
     "prompting": {"system": "…"}}], "dataset", "graders": ["exact_match"], "items": 300}. The base of each
     tuned model is measured too. Waits for the answers."""
-    from studio import db, evaluations, queue, runs
+    from studio import db, evaluations, queue
     from studio.evaluations import results
 
     wanted = _read_as(evaluations.EvaluationConfig, config)
     with db.transaction() as session:
         run_id = evaluations.launch(session, wanted, who="command line").id
     queue.wake_workers().result()
+
+    def tell(session: Any, found: Any) -> dict[str, Any]:
+        told = results.of(session, found)
+        return {"contestants": evaluations.names(found)} | (asdict(told) if told else found.error)
+
+    return _when_ended(run_id, tell)
+
+
+def _when_ended(run_id: int, tell: Callable[[Any, Any], dict[str, Any]]) -> dict[str, Any]:
+    """Waits until the run has ended, and tells of it."""
+    from studio import db, runs
+
     while True:
         with db.reading() as session:
             found = runs.get(session, run_id)
             if found.state not in runs.ACTIVE:
-                told = results.of(session, found)
-                about = {"id": run_id, "state": found.state, "contestants": evaluations.names(found)}
-                return about | (asdict(told) if told else found.error)
+                return {"id": run_id, "state": found.state} | tell(session, found)
         time.sleep(0.5)
 
 

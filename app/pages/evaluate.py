@@ -13,8 +13,9 @@ from app.toolkit import html
 from studio import db, evaluations, graders, runs, weights
 from studio.datasets import library
 from studio.errors import StudioError
-from studio.evaluations import SHAPES, results
+from studio.evaluations import results
 from studio.graders import Grader
+from studio.held_out import ASKING
 from studio.models import DatasetVersion, Kind, Run
 
 CALM = 5.0  # seconds between looks when nothing goes on
@@ -51,7 +52,7 @@ def askable(session: Session) -> list[DatasetVersion]:
     """Versions that ask something, those held out first."""
     every = [version for dataset in library.listed(session) for version in dataset.versions]
     return sorted(
-        (version for version in every if version.shape in SHAPES),
+        (version for version in every if version.shape in ASKING),
         key=lambda version: (version.split != library.HELD_OUT, -version.id),
     )
 

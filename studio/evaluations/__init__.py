@@ -12,14 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from studio import events, lineage
-from studio.datasets import library
+from studio import events, held_out, lineage
 from studio.errors import Refused, StudioError
 from studio.graders.choice import GraderChoice
 from studio.models import DatasetVersion, EvaluationItem, Kind, Model, Run
 from studio.prompting import Prompting
 
-SHAPES = ("prompt", "chat", "instruction")
 MOST_CONTESTANTS = 8
 
 
@@ -87,13 +85,7 @@ def launch(session: Session, config: EvaluationConfig, who: str = "") -> Run:
 
     Wake the workers after the commit (`queue.wake_workers`)."""
     _check_complete(config)
-    dataset = library.find_version(session, config.dataset)
-    if dataset.shape not in SHAPES:
-        raise StudioError(
-            f"“{dataset.title}” asks nothing: its rows are {dataset.shape}.",
-            hint=f"An evaluation needs {', '.join(SHAPES)} rows.",
-            field="dataset",
-        )
+    dataset = held_out.questions(session, config.dataset)
     reads = lineage.Reads()
     entries = _with_bases([_enter(session, each, reads) for each in config.contestants])
     for entry in entries:
