@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.navigation import Page
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
-from studio import db, evaluations, graders, runs, weights
+from studio import db, evaluations, graders, held_out, runs, weights
 from studio.datasets import library
 from studio.errors import StudioError
 from studio.evaluations import results
@@ -37,10 +37,12 @@ def show(query: Query) -> Paced:
 
 def setup(session: Session, query: Query) -> Any:
     models = [model for model in weights.listed(session) if model.kind == "language"]
+    chosen = query.numbers("models") or [model.id for model in models[-1:]]
     return render(
         "evaluate_setup.html",
         models=models,
-        chosen=query.numbers("models") or [model.id for model in models[-1:]],
+        chosen=chosen,
+        kept_apart=held_out.of_models(session, chosen),
         most=evaluations.MOST_CONTESTANTS,
         versions=askable(session),
         metrics=simple(),
@@ -82,6 +84,7 @@ def shown(session: Session, run: Run, query: Query) -> Paced:
         metrics=[each["name"] for each in run.graders],
         found=found,
         figures={(each.metric, each.contestant): each for each in found.figures} if found else {},
+        costs={each.contestant: each for each in found.costs} if found else {},
         words=WORDS,
         slices=by_column(found.slices) if found else {},
         answers=answers,

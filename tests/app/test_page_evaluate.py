@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from app.pages import evaluate as page
-from studio import db, evaluations, sample
+from studio import db, evaluations, runs, sample
 from studio.evaluations import EvaluationConfig
 from studio.graders import Case
-from studio.models import EvaluationItem
+from studio.models import EvaluationItem, Model
 from tests import made_runs
 
 assert page.PAGE.path == "/evaluate"
@@ -30,6 +30,17 @@ def test_held_out_rows_are_offered_first_and_metrics_need_only_a_tick(database: 
     assert text.index("Medication directions: held out") < text.index("Medication directions: prompts")
     assert 'value="exact_match"' in text
     assert 'value="http"' not in text
+
+
+def test_what_a_models_own_run_kept_apart_is_offered(database: Path) -> None:
+    project = sample.load()
+    with db.transaction() as session:
+        config = sample.first_config(session, project)
+        config.held_out = "Medication directions: prompts"
+        run = runs.launch(session, config)
+        session.add(Model(name="tuned", source="runs/1/model", run_id=run.id, base_id=run.model_id))
+        kept = run.held_out_id
+    assert f'<option value="{kept}" selected>' in read()
 
 
 def test_every_metric_that_takes_a_tick_works_with_its_defaults() -> None:
@@ -72,6 +83,29 @@ def test_answers_are_told_with_intervals_and_a_verdict(database: Path) -> None:
     assert "&lt;b&gt;1&lt;/b&gt;" in text
     assert "<b>1</b>" not in text
     assert "No answer scored lower" in read(f"id={number}&show=lost")
+
+
+def test_the_first_answers_are_shown_while_the_others_still_come(database: Path) -> None:
+    sample.load()
+    with db.transaction() as session:
+        plain = {"model": sample.STARTER_NAME}
+        run = evaluations.launch(
+            session,
+            EvaluationConfig(
+                contestants=[plain, plain | {"name": "again"}],
+                dataset="Medication directions: held out",
+                graders=["exact_match"],
+            ),
+        )
+        number = run.id
+        session.add(
+            EvaluationItem(
+                run_id=number, contestant=0, number=0, take=0, answer="", scores={}, seconds=1, tokens=0
+            )
+        )
+    text = read(f"id={number}")
+    assert "Figures" in text
+    assert "(empty)" not in text
 
 
 def test_a_run_of_another_kind_is_refused_in_words(database: Path) -> None:
