@@ -147,19 +147,19 @@ def _check_complete(config: EvaluationConfig) -> None:
 def _enter(session: Session, contestant: Contestant, reads: lineage.Reads) -> Entry:
     reads.model = None
     lineage.read_model(session, contestant.model, {"language"}, reads)
-    name = contestant.name.strip()
+    name, manner = contestant.name.strip(), "" if contestant.prompting.is_plain else ", prompted"
     if reads.model is not None:
         model, root = reads.model, base_of(session, reads.model)
-        return Entry(model.id, name or model.name, contestant.prompting, model, root)
+        return Entry(model.id, name or f"{model.name}{manner}", contestant.prompting, model, root)
     reference = reads.inputs.pop("model")
     maker = lineage.awaited(session, reference)
     assert maker is not None
     root = base_of(session, maker.model) if maker.model else None
-    return Entry(reference, name or maker.name, contestant.prompting, None, root)
+    return Entry(reference, name or f"{maker.name}{manner}", contestant.prompting, None, root)
 
 
 def _with_bases(entries: list[Entry]) -> list[Entry]:
-    there = {entry.reference for entry in entries}
+    there = {entry.reference for entry in entries if entry.prompting.is_plain}
     roots = {entry.root.id: entry.root for entry in entries if entry.root}
     bases = [
         Entry(root.id, root.name, Prompting(), root, root) for root in roots.values() if root.id not in there
@@ -185,13 +185,3 @@ def _check_unseen(session: Session, entry: Entry, dataset: DatasetVersion) -> No
                 hint="Choose rows that were held out, or split some off before training.",
                 field="dataset",
             )
-
-
-def as_config(run: Run) -> dict[str, Any]:
-    """The configuration that would do the same again."""
-    contestants = [
-        {"model": run.inputs[str(place)], **each} for place, each in enumerate(run.parameters["contestants"])
-    ]
-    kept = {key: value for key, value in run.parameters.items() if key != "contestants"}
-    data = {"dataset": run.held_out_id, "graders": run.graders, "seed": run.seed, "project": run.project_id}
-    return {"name": run.name, "contestants": contestants, **kept, **data}

@@ -63,7 +63,15 @@ def test_the_base_answers_too_and_is_what_the_others_are_measured_against(tuned:
         assert evaluations.names(run) == [sample.STARTER_NAME, "tuned"]
         assert [model.id for model in evaluations.models(session, run)] == [run.model_id, tuned]
         assert results.of(session, run) is None
-        assert EvaluationConfig.model_validate(evaluations.as_config(run)).contestants[1].model == tuned
+
+
+def test_a_base_that_is_only_asked_in_another_way_answers_as_it_is_too(database: Path) -> None:
+    sample.load()
+    with db.transaction() as session:
+        told = {"model": sample.STARTER_NAME, "prompting": {"system": "Answer in JSON."}}
+        config = EvaluationConfig(contestants=[told], dataset=HELD_OUT, graders=["exact_match"])
+        run = evaluations.launch(session, config)
+        assert evaluations.names(run) == [sample.STARTER_NAME, f"{sample.STARTER_NAME}, prompted"]
 
 
 def test_rows_that_a_contestant_learned_from_are_refused(tuned: int) -> None:
