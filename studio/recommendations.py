@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
@@ -12,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from studio import events, techniques
 from studio.datasets import library
-from studio.errors import NotFound
-from studio.guide import card, questions, rules
+from studio.errors import NotFound, StudioError
+from studio.guide import card, document, questions, rules
 from studio.models import Dataset, DatasetVersion, Recommendation, Run
 
 # Which answer of the guide the rows of a shape count for. Thumbs are told apart by their labels.
@@ -26,6 +27,14 @@ COUNTED = {
     "prompt": "n_prompts",
     "retrieval": "n_query_passages",
 }
+
+
+class Decision(StrEnum):
+    """What a person made of the advice: followed it, took another technique, or neither."""
+
+    ACCEPTED = "accepted"
+    CHANGED = "changed"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
@@ -64,12 +73,28 @@ def newest(session: Session) -> Recommendation | None:
     return session.scalar(select(Recommendation).order_by(Recommendation.id.desc()).limit(1))
 
 
-def decide(session: Session, recommendation_id: int, accepted: bool, who: str = "") -> Recommendation:
-    """Remembers whether the person follows the advice."""
+def decide(
+    session: Session,
+    recommendation_id: int,
+    decision: Decision,
+    who: str = "",
+    *,
+    chosen: str = "",
+    reason: str = "",
+) -> Recommendation:
+    """Remembers what the person made of the advice. `chosen` is the technique taken instead, where it was
+    changed. Raises StudioError where that is missing, or no technique of the guide."""
     found = get(session, recommendation_id)
-    found.accepted = accepted
-    word = "accepted" if accepted else "rejected"
-    events.record(session, f"recommendation {word}", f"recommendation:{found.id}", who)
+    if decision is Decision.CHANGED and chosen not in document.load().techniques:
+        raise StudioError(
+            "Say which technique is taken instead.",
+            hint="One of: " + ", ".join(document.load().techniques) + ".",
+            field="chosen",
+        )
+    found.decision, found.reason = decision, reason.strip()
+    found.chosen = chosen if decision is Decision.CHANGED else ""
+    details = {"chosen": found.chosen, "reason": found.reason}
+    events.record(session, f"recommendation {decision}", f"recommendation:{found.id}", who, **details)
     return found
 
 

@@ -10,11 +10,12 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from studio import db, runs, weights
+from studio import db, runs, use_cases, weights
 from studio.datasets import inspection, library
 from studio.errors import NotFound
 from studio.models import Model, Project, Run
 from studio.runs import RunConfig
+from studio.use_cases import Criterion
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 STARTER = EXAMPLES / "starter-model"
@@ -58,9 +59,10 @@ def load(who: str = "") -> int:
                 name=about["name"],
                 problem=about["problem"],
                 users=about["users"],
-                criteria=about["criteria"],
-                target=about["target"],
-                phase=1,
+                stakes=about["guide_answers"]["stakes"],
+                criteria=use_cases.kept([Criterion.model_validate(each) for each in about["criteria"]]),
+                origin=USE_CASE.name,
+                answers=about["guide_answers"],
             )
             session.add(project)
             session.flush()

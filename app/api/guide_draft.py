@@ -24,8 +24,12 @@ class Given(BaseModel):
     recommendation: int | None = None
 
 
-class Decision(BaseModel):
-    accepted: bool
+class Decided(BaseModel):
+    """`chosen` is the technique taken instead, where the advice was changed; `reason` in one's own words."""
+
+    decision: recommendations.Decision
+    chosen: str = Field("", max_length=40)
+    reason: str = Field("", max_length=2000)
 
 
 @router.post("/guide/drafts")
@@ -51,11 +55,18 @@ def finish(key: str, request: Request) -> dict[str, Any]:
 
 
 @router.post("/recommendations/{recommendation_id}/decision")
-def decide(recommendation_id: int, decision: Decision, request: Request) -> dict[str, Any]:
-    """Remembers whether the advice is followed."""
+def decide(recommendation_id: int, given: Decided, request: Request) -> dict[str, Any]:
+    """Remembers what was made of the advice."""
     with db.transaction() as session:
-        found = recommendations.decide(session, recommendation_id, decision.accepted, who(request))
-        return {"id": found.id, "accepted": found.accepted}
+        found = recommendations.decide(
+            session,
+            recommendation_id,
+            given.decision,
+            who(request),
+            chosen=given.chosen,
+            reason=given.reason,
+        )
+        return {"id": found.id, "decision": found.decision, "chosen": found.chosen}
 
 
 @router.get("/recommendations/{recommendation_id}/card.md")

@@ -9,7 +9,7 @@ from app.navigation import Page
 from app.pages import run_words, waiting
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
-from studio import db, runs, techniques
+from studio import db, runs, techniques, use_cases
 from studio.guide import document
 from studio.models import Answer, Dataset, Kind, Model, Project, Recommendation, Run, State
 
@@ -55,6 +55,7 @@ def home(_query: Query) -> Paced:
             say=run_words,
             queue=queue,
             project=project,
+            target=use_cases.target(project) if project else None,
             ladder=ladder(project, every),
             active=active[:MOST_ACTIVE],
             more=max(0, len(active) - MOST_ACTIVE),

@@ -169,11 +169,11 @@ def test_the_card_is_a_markdown_file(browser: TestClient) -> None:
 
 def test_using_the_advice_is_remembered(browser: TestClient) -> None:
     number = finish(browser, **SFT)
-    browser.post(f"/api/recommendations/{number}/decision", json={"accepted": True})
+    browser.post(f"/api/recommendations/{number}/decision", json={"decision": "accepted"})
     with db.reading() as session:
         kept = session.get(Recommendation, number)
         assert kept is not None
-        assert kept.accepted is True
+        assert kept.decision == "accepted"
     assert "in use" in shown(browser, "guide", recommendation=number)
 
 

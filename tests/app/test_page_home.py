@@ -83,7 +83,7 @@ def test_a_fresh_model_is_tried_and_then_improved_on(database: Path) -> None:
 
 def test_a_phase_is_done_when_a_run_of_it_succeeded_and_the_next_one_is_marked(database: Path) -> None:
     with db.transaction() as session:
-        project = Project(name="Directions", phase=1, target=0.85)
+        project = Project(name="Directions", phase=1, criteria=[{"name": "Right", "target": 0.85}])
         session.add(project)
         session.flush()
         base, data = made_runs.base(session), made_runs.version(session)

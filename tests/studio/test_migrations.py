@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from studio import db, migration, settings, users
-from studio.models import Base, User
+from studio.models import Base, Project, Recommendation, User
 from tests import services
 from tests.running import ROOT
 
@@ -158,3 +158,38 @@ def test_four_upgrades_at_once_all_succeed(empty: Engine) -> None:
         assert "run" in inspect(fresh).get_table_names()
     finally:
         fresh.dispose()
+
+
+def test_targets_and_decisions_of_before_are_kept(empty: Engine) -> None:
+    """Criteria were sentences beside one target, and advice was followed or not."""
+    migration.upgrade("0003")
+    with empty.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO project (name, problem, users, criteria, phase, target, created) VALUES"
+                " ('a', '', '', '[\"Right\", \"Short\"]', 1, 0.85, '2026-01-01'),"
+                " ('b', '', '', '[]', 0, NULL, '2026-01-01')"
+            )
+        )
+        for accepted in ("true", "false", "NULL"):
+            connection.execute(
+                text(
+                    "INSERT INTO recommendation (answers, result, accepted, created, updated) VALUES"
+                    f" ('{{}}', '{{}}', {accepted}, '2026-01-01', '2026-01-01')"
+                )
+            )
+    migration.upgrade("0004")
+    with db.reading() as session:
+        first, second = session.query(Project).order_by(Project.id)
+        assert first.criteria == [{"name": "Right", "target": 0.85}, {"name": "Short"}]
+        assert second.criteria == []
+        decided = [each.decision for each in session.query(Recommendation).order_by(Recommendation.id)]
+        assert decided == ["accepted", "rejected", ""]
+    migration.downgrade("0003")
+    with empty.begin() as connection:
+        assert connection.execute(text("SELECT target FROM project ORDER BY id")).scalars().all() == [
+            0.85,
+            None,
+        ]
+        kept = connection.execute(text("SELECT accepted FROM recommendation ORDER BY id")).scalars().all()
+        assert [each if each is None else bool(each) for each in kept] == [True, False, None]
