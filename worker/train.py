@@ -8,6 +8,7 @@ Exit codes: 0 done, 75 saved and stopped because it was asked to (SIGTERM), 1 fa
 import signal
 import sys
 import traceback
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,16 @@ from studio.exits import Exit
 from studio.rows import BY_TURNS, LEARNED_BY_TURNS
 from worker import data, failures, hardware, ingredients, masks, model, samples, telemetry
 from worker.order import Order
+
+
+@dataclass
+class Taken:
+    """What a training takes in: rows to learn from, rows held out (None without), a model, its tokenizer."""
+
+    rows: Any
+    held_out: Any
+    base: Any
+    tokenizer: Any
 
 
 def carry_out(order: Order) -> int:
@@ -36,64 +47,23 @@ def carry_out(order: Order) -> int:
 
 
 def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -> int:
-    assert order.data is not None
     spool.say("versions", data=_versions())
     spool.say("activity", text="Reading the data")
-    thinking = order.parameters.get("thinking", "learn") == "learn"
-    rows = data.load(order.data, order.reads, thinking=thinking)
-    held_out = None
-    if order.held_out:
-        most = order.parameters["eval_rows"]
-        held_out = data.load(order.held_out, order.reads, most=most, like=rows, thinking=thinking)
+    rows, held_out = _read(order)
     watcher.leave_if_asked()
-
     spool.say("activity", text="Loading the model")
     set_seed(order.seed)
     base, tokenizer = _load(order)
     set_threads(order, base)
     watcher.leave_if_asked()
-
     spool.say("activity", text="Preparing the rows")
-    chosen = hardware.choose(order, base.config.to_dict(), takes_flash=hardware.takes_flash(base))
-    hardware.settle(chosen, base)
-    choices = hardware.as_json(chosen, ingredients.resolve(order.config))
-    if reason := masks.why_by_turns(order, rows, tokenizer):
-        rows, held_out = data.by_turns(rows), held_out and data.by_turns(held_out)
-        order.arguments |= LEARNED_BY_TURNS
-        choices.append({"name": BY_TURNS, "value": "on", "reason": reason})
-    spool.say("choices", data=choices)
-    _note_libraries(order, {each["name"] for each in choices if each["value"] == "on"})
-    extras, overheard = ingredients.extras(order, tokenizer, base), samples.Overheard(order, spool)
-    if "reward_funcs" in extras and order.parameters["sample_prompts"]:
-        extras["reward_funcs"] = overheard.listen(extras["reward_funcs"])
-    trainer = ingredients.resolve(order.trainer)(
-        model=base,
-        args=ingredients.arguments(order, chosen),
-        train_dataset=rows,
-        eval_dataset=held_out,
-        processing_class=tokenizer,
-        callbacks=[watcher, overheard, *ingredients.callbacks(order)],
-        **extras,
-    )
-    watcher.trainer = trainer
+    taken = Taken(rows, held_out, base, tokenizer)
+    chosen = _choose(order, spool, taken)
+    trainer = watcher.trainer = _make_trainer(order, spool, watcher, chosen, taken)
     sampler = samples.Sampler(order, spool, trainer, tokenizer)
     trainer.add_callback(sampler)
-    checkpoint = telemetry.newest_checkpoint(order.checkpoints)
-    spool.say("resume", step=checkpoint[1]["step"] if checkpoint else 0)
-    if checkpoint:
-        watcher.remember(checkpoint[1])
-        trainer.args.eval_on_start = False
-    else:
-        sampler.take(step=0)
-    watcher.leave_if_asked()
-
-    spool.say("activity", text="Training")
-    trainer.train(resume_from_checkpoint=str(checkpoint[0]) if checkpoint else None)
-    if watcher.asked_to_stop and trainer.state.global_step < trainer.state.max_steps:
+    if not _learn(order, spool, watcher, trainer, sampler):
         return Exit.INTERRUPTED
-    if not all(torch.isfinite(weight).all() for weight in _first_trained(trainer.model)):
-        raise failures.Diverged("The weights are no longer numbers: the training diverged.")
-
     sampler.take(step=trainer.state.global_step)
     spool.say("activity", text="Saving the model")
     trainer.save_model(str(order.result))
@@ -103,6 +73,82 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
         spool.say("report", data=report)
     spool.say("artifact", folder=str(order.result.relative_to(order.data_folder)), makes=order.makes)
     return Exit.DONE
+
+
+def _read(order: Order) -> tuple[Any, Any]:
+    """The rows to learn from, and those that are held out, if any."""
+    assert order.data is not None
+    thinking = order.parameters.get("thinking", "learn") == "learn"
+    rows = data.load(order.data, order.reads, thinking=thinking)
+    if not order.held_out:
+        return rows, None
+    most = order.parameters["eval_rows"]
+    return rows, data.load(order.held_out, order.reads, most=most, like=rows, thinking=thinking)
+
+
+def _choose(order: Order, spool: telemetry.Spool, taken: Taken) -> list[hardware.Choice]:
+    """What of this machine is used, said with its reasons; the rows become what that needs."""
+    base = taken.base
+    chosen = hardware.choose(order, base.config.to_dict(), takes_flash=hardware.takes_flash(base))
+    hardware.settle(chosen, base)
+    choices = hardware.as_json(chosen, ingredients.resolve(order.config))
+    if reason := masks.why_by_turns(order, taken.rows, taken.tokenizer):
+        taken.rows = data.by_turns(taken.rows)
+        taken.held_out = taken.held_out and data.by_turns(taken.held_out)
+        order.arguments |= LEARNED_BY_TURNS
+        choices.append({"name": BY_TURNS, "value": "on", "reason": reason})
+    spool.say("choices", data=choices)
+    _note_libraries(order, {each["name"] for each in choices if each["value"] == "on"})
+    return chosen
+
+
+def _make_trainer(
+    order: Order,
+    spool: telemetry.Spool,
+    watcher: telemetry.Telemetry,
+    chosen: list[hardware.Choice],
+    taken: Taken,
+) -> Any:
+    """The technique's own trainer, watched, and overheard where its answers are scored."""
+    extras = ingredients.extras(order, taken.tokenizer, taken.base)
+    overheard = samples.Overheard(order, spool)
+    if "reward_funcs" in extras and order.parameters["sample_prompts"]:
+        extras["reward_funcs"] = overheard.listen(extras["reward_funcs"])
+    return ingredients.resolve(order.trainer)(
+        model=taken.base,
+        args=ingredients.arguments(order, chosen),
+        train_dataset=taken.rows,
+        eval_dataset=taken.held_out,
+        processing_class=taken.tokenizer,
+        callbacks=[watcher, overheard, *ingredients.callbacks(order)],
+        **extras,
+    )
+
+
+def _learn(
+    order: Order,
+    spool: telemetry.Spool,
+    watcher: telemetry.Telemetry,
+    trainer: Any,
+    sampler: samples.Sampler,
+) -> bool:
+    """Trains from the newest checkpoint on; False when it was asked to stop before the end. Raises Diverged
+    where the weights are no longer numbers."""
+    checkpoint = telemetry.newest_checkpoint(order.checkpoints)
+    spool.say("resume", step=checkpoint[1]["step"] if checkpoint else 0)
+    if checkpoint:
+        watcher.remember(checkpoint[1])
+        trainer.args.eval_on_start = False
+    else:
+        sampler.take(step=0)
+    watcher.leave_if_asked()
+    spool.say("activity", text="Training")
+    trainer.train(resume_from_checkpoint=str(checkpoint[0]) if checkpoint else None)
+    if watcher.asked_to_stop and trainer.state.global_step < trainer.state.max_steps:
+        return False
+    if not all(torch.isfinite(weight).all() for weight in _first_trained(trainer.model)):
+        raise failures.Diverged("The weights are no longer numbers: the training diverged.")
+    return True
 
 
 def _load(order: Order) -> tuple[Any, Any]:
