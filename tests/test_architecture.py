@@ -123,6 +123,7 @@ def test_the_page_of_measured_figures_has_the_command_of_every_benchmark() -> No
     commands = set(re.findall(r"^python -m (benchmarks[\w.]+)", page, re.MULTILINE))
     runnable = [path for path in modules("benchmarks") if "__main__" in path.read_text()]
     names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in runnable}
+    names = {name.removesuffix(".__main__") for name in names}
     assert commands == names
 
 

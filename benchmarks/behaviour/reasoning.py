@@ -16,6 +16,7 @@ a paper.
 
 import argparse
 import json
+import random
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ from typing import Any
 from benchmarks.behaviour import harness
 from benchmarks.behaviour.harness import EXACT, Score, Trained
 from benchmarks.sft_sample import read
+from worker.order import GraderOrder
 
 NAMES = ("grpo", "dr_grpo", "dapo", "gspo", "rloo", "ppo")
 PARTS = ("raise", "dapo", "overlong", "gspo")
 START_EPOCHS = 1.0
+ALOUD_EPOCHS, ALOUD_TOKENS = 4.0, 96  # of the start that thinks aloud; the tokens are those of `score`
 CLIPPED = ("clip_ratio/region_mean", "clip_ratio/high_mean", "clip_ratio/low_mean")
 
 
@@ -174,37 +177,70 @@ def first_step(made: Trained, key: str, wanted: float, over: int = 5) -> int:
 
 
 def overlong(seeds: list[int], starts: Starts) -> list[str]:
-    """DAPO with a tight length limit, with and without the soft punishment."""
+    """DAPO with and without the soft punishment, from a start that thinks aloud: before its answer it says
+    the direction again, up to six times, so that some answers run into the limit and none needs to."""
     rows, less, change = [], [], ([], [])
-    tight = {"max_completion_length": 48}
     for seed in seeds:
-        start, _ = starts.of(seed)
-        without, score_without = learn("dapo", seed, start, soft_overlong_share=0.0, **tight)
-        punished, score_with = learn("dapo", seed, start, **tight)
-        cut = end(without, "completions/clipped_ratio"), end(punished, "completions/clipped_ratio")
-        less.append(cut[1] - cut[0])
-        change[0].append(score_without.all())
-        change[1].append(score_with.all())
-        rows.append(
-            [
-                str(seed),
-                f"{cut[0]:.1%}",
-                f"{cut[1]:.1%}",
-                harness.shown(score_without),
-                harness.shown(score_with),
+        with tempfile.TemporaryDirectory() as folder:
+            start = harness.train(
+                "sft",
+                Path(folder),
+                seed=seed,
+                rows=thinking_aloud(seed),
+                shape="chat",
+                max_length=512,
+                num_train_epochs=ALOUD_EPOCHS,
+            )
+            made = [
+                learn_at_length(seed, start.order.result, soft_overlong_share=share) for share in (0.0, 0.2)
             ]
-        )
+        cut = [end(trained, "completions/clipped_ratio") for trained, _ in made]
+        less.append(cut[1] - cut[0])
+        for kept, (_, right) in zip(change, made, strict=True):
+            kept.append(right.all())
+        first = made[0][0].series("completions/clipped_ratio")[0]
+        rows.append([str(seed), f"{first:.1%}", *(f"{each:.1%}" for each in cut)])
+        rows[-1] += [harness.shown(right) for _, right in made]
         print("  ".join(rows[-1]), flush=True)
     print(
-        harness.table(["seed", "truncated without", "truncated with", "after, without", "after, with"], rows)
+        harness.table(
+            ["seed", "truncated at first", "in the end, without", "with", "right, without", "with"], rows
+        )
     )
     mean, low, high = harness.gain(*change)
     lower = all(each < 0 for each in less)
-    equal = high > -0.02
     return [
         f"soft overlong lowers truncation by {harness.interval([-each for each in less])}: {word(lower)}",
-        f"at equal accuracy, {mean:+.1%} ({low:+.1%} to {high:+.1%}): {word(equal)}",
+        f"at equal accuracy, {mean:+.1%} ({low:+.1%} to {high:+.1%}): {word(high > -0.02)}",
     ]
+
+
+def thinking_aloud(seed: int) -> list[dict[str, Any]]:
+    """The labelled rows; each answer begins with a thought of zero to six times the direction."""
+    drawn, rows = random.Random(seed), []
+    for row in read("train"):
+        *asked, answer = row["messages"]
+        thought = " ".join([asked[-1]["content"]] * drawn.randint(0, 6))
+        said = {**answer, "content": f"<think>{thought}</think>{answer['content']}"}
+        rows.append({**row, "messages": [*asked, said]})
+    return rows
+
+
+def learn_at_length(seed: int, start: Path, **settings: Any) -> tuple[Trained, Score]:
+    """DAPO where what follows the thought counts, and how much of it is right within the same length."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = harness.train(
+            "dapo",
+            Path(folder),
+            seed=seed,
+            start=start,
+            rows=prompts(),
+            shape="prompt",
+            parts=[GraderOrder(name="json_fields", grader="json_fields")],
+            max_completion_length=ALOUD_TOKENS,
+            **settings,
+        )
+        return made, harness.score(made.order.result, grader="json_fields")
 
 
 def clipping(seeds: list[int], starts: Starts) -> list[str]:

@@ -2,7 +2,7 @@
 
 `for_run` gives an `Estimate`: its parts and a sentence for each; `advice.changes` says what would make the
 run fit. How it is counted stands in `training` and `activations`; how well that does, in
-`benchmarks/memory_estimate.py`. Times are not estimated here, and nothing is loaded or traced: that is
+`benchmarks/memory_estimate`. Times are not estimated here, and nothing is loaded or traced: that is
 `worker.trace_memory`, on request (`trace`).
 """
 

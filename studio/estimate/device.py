@@ -1,6 +1,6 @@
 """What a machine's own memory costs a training: libraries, the GPU's context, and what allocators keep.
 
-The figures of a CPU are measured by `benchmarks/memory_estimate.py`; those of a GPU are customary ones.
+The figures of a CPU are measured by `benchmarks/memory_estimate`; those of a GPU are customary ones.
 """
 
 from dataclasses import dataclass
