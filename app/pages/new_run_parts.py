@@ -13,10 +13,11 @@ from app.forms import Control, Field, Marks
 from app.pages.new_run_settings import settings
 from app.pages.new_run_sheet import Sheet, grouped
 from app.parts import render
-from app.setup import memory, offers, tracing, verdict
+from app.setup import forecast, memory, offers, tracing, verdict
 from app.setup.offers import Version
 from app.setup.plan import Graded, Plan
 from studio import adapters, chains, estimate, graders, recommendations, runs, techniques
+from studio.estimate import work
 from studio.graders import Grader
 from studio.guide import document
 from studio.techniques import Input
@@ -215,13 +216,14 @@ def summary(sheet: Sheet) -> Markup:
     """What Start will do, in numbers, and what still stands in its way."""
     plan, found = sheet.plan, sheet.verdict
     awaited = plan.awaited
-    steps = needs = trace = None
+    steps = needs = trace = foreseen = None
     if found.problem is None:
         settings = verdict.checked(plan)
-        needs = memory.estimated(plan, settings) if plan.setup.model else None
+        foreseen = forecast.of(plan) if plan.setup.model else None
+        needs = foreseen.memory if foreseen else None
         trace = tracing.kept(plan) if needs and needs.rooms else None
         if plan.dataset is not None:
-            steps = verdict.estimate_steps(plan.dataset.rows, settings.technique, plan.setup.gpus)
+            steps = work.steps(plan.dataset.rows, settings.technique, plan.setup.gpus)
     name = plan.model.name if plan.model else plan.setup.model or "No model chosen"
     return render(
         "new_run_summary.html",
@@ -239,6 +241,7 @@ def summary(sheet: Sheet) -> Markup:
         settings=plan.values.technique,
         steps=steps,
         memory=needs,
+        foreseen=foreseen,
         trace=trace,
         can_trace=tracing.is_possible(plan),
         written=memory.written,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from app import forms
-from app.setup import Grading, Setup
+from app.setup import Grading, Setup, advised
 from app.setup.offers import known_model, next_techniques
 from app.setup.plan import Plan
 from studio import adapters, drafts, graders, lineage, recommendations, runs, techniques, weights
@@ -40,12 +40,13 @@ def begin(session: Session, asked: Mapping[str, str]) -> Setup:
         setup.model = str(found.id) if found else asked["model"]
     elif origin is None and len(known := weights.listed(session)) == 1:
         setup.model = str(known[0].id)
-    for name in ("dataset", "held_out"):
-        if asked.get(name):
-            setattr(setup, name, str(library.find_version(session, asked[name]).id))
     if asked.get("recommendation"):
         kept = recommendations.get(session, _whole(asked["recommendation"], "recommendation"))
         setup.recommendation, setup.project = kept.id, kept.project_id
+        advised.fill(session, setup, technique)
+    for name in ("dataset", "held_out"):
+        if asked.get(name):
+            setattr(setup, name, str(library.find_version(session, asked[name]).id))
     return setup
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app import forms
 from app.setup import offers
 from app.setup.plan import Both, Plan
-from studio import estimate, lineage, weights
+from studio import estimate, lineage, pace, weights
 from studio.datasets import library
 from studio.errors import StudioError
 from studio.estimate import Device, Estimate, advice
@@ -80,7 +80,8 @@ def estimated(plan: Plan, settings: Both) -> Memory:
 def known(plan: Plan, model: Model | None) -> dict[str, Any]:
     """What else an estimate takes, as far as it is known."""
     weights = (model.parameters or 0) if model else 0
-    return {"weights": weights, "longest": longest_row(plan), "others": other_models(plan)}
+    longest = {"longest": longest_row(plan), "prompt": longest_prompt(plan)}
+    return {"weights": weights, "others": other_models(plan), **longest}
 
 
 def written(change: Change) -> dict[str, str]:
@@ -155,9 +156,16 @@ def _is_model(plan: Plan, name: str) -> bool:
 
 def longest_row(plan: Plan) -> int:
     """Tokens of the longest row at most, by its characters; 0 where that says nothing."""
+    return most_tokens(plan, "row")
+
+
+def longest_prompt(plan: Plan) -> int:
+    """The same of the longest prompt, which is not longer than its row."""
+    return most_tokens(plan, "prompt") or longest_row(plan)
+
+
+def most_tokens(plan: Plan, field: str) -> int:
     if plan.dataset is None:
         return 0
-    report = library.get_version(plan.session, plan.dataset.id).report
-    lengths = report.get("statistics", {}).get("fields", {}).get("row", {}).get("characters", {})
-    most = lengths.get("max")
-    return int(most) + AROUND if isinstance(most, int | float) and 0 < most < WRITTEN else 0
+    most = pace.characters(library.get_version(plan.session, plan.dataset.id), field).get("max", 0)
+    return int(most) + AROUND if 0 < most < WRITTEN else 0

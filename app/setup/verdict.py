@@ -2,8 +2,7 @@
 
 Errors name the path of their field as the page knows it: `parameters:learning_rate`, `graders:g1:weight`."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -335,18 +334,3 @@ def path_of(plan: Plan, field: str) -> str:
 def lowered(title: str) -> str:
     """A title inside a sentence; LoRA and KL stay as they are."""
     return title if title[1:3] != title[1:3].lower() else title[:1].lower() + title[1:]
-
-
-def estimate_steps(rows: int, settings: Mapping[str, Any], gpus: int = 1) -> int:
-    """Optimiser steps: ceil(rows / batch / accumulation) an epoch, as transformers' Trainer counts them.
-
-    Where answers are made, a batch is of answers: TRL 1.16 takes as many prompts as a generation has groups,
-    leaves out the rest, and sees each answer `num_iterations` times; PPO makes `num_ppo_epochs` passes."""
-    if (most := settings.get("max_steps", -1)) > 0:
-        return int(most)
-    batch = settings["per_device_train_batch_size"] * gpus * settings["gradient_accumulation_steps"]
-    if group := settings.get("num_generations"):
-        prompts = max(1, batch * settings.get("updates_per_generation", 1) // group)
-        rows = rows // prompts * prompts * group * settings.get("num_iterations", 1)
-    rows *= settings.get("num_ppo_epochs", 1)
-    return math.ceil(math.ceil(rows / batch) * settings["num_train_epochs"])

@@ -27,6 +27,7 @@ class Asked:
     device: Device
     weights: int = 0
     longest: int = 0
+    prompt: int = 0
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 

@@ -107,11 +107,11 @@ def _bootstrap(values: np.ndarray) -> Interval:
     rounds = max(1, math.ceil(DRAWS * count / AT_ONCE))
     means = [values[rng.integers(count, size=(DRAWS // rounds, count))].mean(axis=1) for _ in range(rounds)]
     low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
-    wider = _student(count - 1) / Z * math.sqrt(count / (count - 1)) if count > 1 else math.inf
+    wider = student(count - 1) / Z * math.sqrt(count / (count - 1)) if count > 1 else math.inf
     spread = (float(low) - middle, float(high) - middle)
     return Interval(middle, *(middle + each * wider if each else middle for each in spread))
 
 
-def _student(freedom: int) -> float:
+def student(freedom: int) -> float:
     """The 97.5 % point of Student's distribution (Abramowitz and Stegun, 26.7.5)."""
     return Z + (Z**3 + Z) / (4 * freedom) + (5 * Z**5 + 16 * Z**3 + 3 * Z) / (96 * freedom**2)

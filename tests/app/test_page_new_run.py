@@ -18,7 +18,7 @@ from app.forms import readable
 from app.pages import lab as lab_page
 from app.pages import new_run
 from app.pages.new_run_parts import PARTS
-from app.setup import Setup, beginning, several, verdict
+from app.setup import Setup, beginning, several
 from app.setup.plan import Plan
 from studio import (
     adapters,
@@ -26,6 +26,7 @@ from studio import (
     drafts,
     graders,
     lab,
+    prices,
     queue,
     recommendations,
     runs,
@@ -34,10 +35,12 @@ from studio import (
     techniques,
 )
 from studio.datasets import canonical
+from studio.estimate import work
 from studio.lab import LabConfig
 from studio.models import Dataset, DatasetVersion, Model, Run, State
 from studio.parameters import about
 from studio.techniques import Technique
+from tests import made_runs
 
 SHAPES = ("chat", "text", "chat", "preference", "labelled", "prompt", "rated", "classification", "retrieval")
 ROW = {"prompt": [{"role": "user", "content": "2 + 2?"}], "reference_answer": "4", "slice": "plain"}
@@ -326,6 +329,28 @@ def test_the_summary_says_rows_steps_and_checkpoints(form: Form) -> None:
     assert '<span class="num">40</span>' in form.part("new-run-summary")
 
 
+def test_the_summary_says_how_long_it_takes_by_the_runs_before_it(form: Form) -> None:
+    with db.transaction() as session:
+        lengths = {"fields": {"row": {"characters": {"total": 50_000}}}}
+        session.get_one(DatasetVersion, 1).report = {"statistics": lengths}
+    form.edit()
+    assert "no run was finished on CPU yet" in form.part("new-run-summary")
+    with db.transaction() as session:
+        made_runs.host(session)
+        data, model = session.get_one(DatasetVersion, 1), session.get_one(Model, 1)
+        run = made_runs.made(session, model, data, State.SUCCEEDED, losses=[0.5] * 190)
+        run.host = "workstation"
+    form.edit({"name": "again"})
+    text = form.part("new-run-summary")
+    assert "from 1 run here" in text
+    assert " min" in text
+    assert "Cost" not in text
+    with db.transaction() as session:
+        prices.put(session, prices.Prices(currency="EUR", cpu=2.0))
+    form.edit({"name": "and again"})
+    assert " EUR" in form.part("new-run-summary")
+
+
 @pytest.mark.parametrize(
     ("rows", "batch", "adding", "epochs", "most", "steps"),
     [(500, 32, 1, 3.0, -1, 48), (500, 32, 2, 5.0, -1, 40), (10, 8, 1, 0.5, -1, 1), (500, 8, 1, 3.0, 7, 7)],
@@ -339,15 +364,15 @@ def test_steps_are_counted_as_the_trainer_counts_them(
         "num_train_epochs": epochs,
         "max_steps": most,
     }
-    assert verdict.estimate_steps(rows, settings) == steps
+    assert work.steps(rows, settings) == steps
 
 
 def test_steps_of_techniques_that_make_answers_are_counted_by_answers() -> None:
     settings = {"per_device_train_batch_size": 16, "gradient_accumulation_steps": 2, "num_train_epochs": 1.0}
     grouped = settings | {"num_generations": 8, "updates_per_generation": 2, "num_iterations": 3}
     # a generation is of 64 answers to 8 prompts; of 100 prompts 96 are used, 768 answers, each seen 3 times
-    assert verdict.estimate_steps(100, grouped) == 72
-    assert verdict.estimate_steps(100, settings | {"num_ppo_epochs": 4}) == 13
+    assert work.steps(100, grouped) == 72
+    assert work.steps(100, settings | {"num_ppo_epochs": 4}) == 13
 
 
 # ---- models and further inputs ------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from fastapi.testclient import TestClient
 from app import cli, errors, parts
 from app.api import new_run as api
 from app.pages import new_run
-from app.setup import tracing
+from app.setup import beginning, tracing
+from app.setup.plan import Plan
 from studio import db, sample
 from studio.datasets import library
 
@@ -122,3 +123,11 @@ def test_the_command_line_traces_runs_and_configurations(browser: TestClient, tm
 def dataset(name: str) -> str:
     with db.reading() as session:
         return str(library.find_version(session, name).id)
+
+
+def test_a_trace_is_asked_for_with_the_length_of_the_prompts(browser: TestClient) -> None:
+    key = draft(browser, "grpo", dataset=dataset("Medication directions: prompts"))
+    with db.reading() as session:
+        asked = tracing.asked(Plan(session, beginning.current(session, {"draft": key})))
+    assert 64 < asked.prompt <= asked.longest < 512
+    assert "Prompts are taken to be" not in summary(browser, key)

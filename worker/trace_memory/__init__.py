@@ -202,5 +202,10 @@ def main(arguments: list[str]) -> int:
 
 def _answer(asked: Asked) -> Trace:
     return trace(
-        order_of(asked), asked.device, weights=asked.weights, longest=asked.longest, others=asked.others
+        order_of(asked),
+        asked.device,
+        weights=asked.weights,
+        longest=asked.longest,
+        prompt=asked.prompt,
+        others=asked.others,
     )
