@@ -15,25 +15,25 @@ KEY = "prices"
 
 
 class Prices(BaseModel):
-    """Of one device for an hour. `gpu` None: not known."""
+    """Of one device for an hour. `gpu_hour` None: not known."""
 
     model_config = ConfigDict(extra="forbid")
     currency: str = Field("USD", min_length=1, max_length=12)
-    gpu: float | None = Field(None, ge=0, le=1_000_000, allow_inf_nan=False)
-    cpu: float = Field(0.0, ge=0, le=1_000_000, allow_inf_nan=False)
+    gpu_hour: float | None = Field(None, ge=0, le=1_000_000, allow_inf_nan=False)
+    cpu_hour: float = Field(0.0, ge=0, le=1_000_000, allow_inf_nan=False)
 
     @field_validator("currency", mode="before")
     @classmethod
     def _without_spaces(cls, given: Any) -> Any:
         return given.strip() if isinstance(given, str) else given
 
-    @field_validator("gpu", mode="before")
+    @field_validator("gpu_hour", mode="before")
     @classmethod
     def _empty_is_unknown(cls, given: Any) -> Any:
         return None if given == "" else given
 
     def hour(self, *, is_gpu: bool) -> float | None:
-        return self.gpu if is_gpu else self.cpu
+        return self.gpu_hour if is_gpu else self.cpu_hour
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.people import who
+from app.setup import forecast
 from studio import db, drafts, recommendations
 from studio.errors import StudioError
 from studio.guide import card, questions
+from studio.models import Project
 
 router = APIRouter(prefix="/api", tags=["guide"])
 
@@ -70,14 +72,38 @@ def decide(recommendation_id: int, given: Decided, request: Request) -> dict[str
 
 
 @router.get("/recommendations/{recommendation_id}/card.md")
-def download(recommendation_id: int) -> Response:
+def as_markdown(recommendation_id: int) -> Response:
     """The answer card as Markdown."""
+    shown, own, _ = to_keep(recommendation_id)
+    text = card.to_markdown(shown, own)
+    return download(text, "text/markdown; charset=utf-8", f"{recommendation_id}-{shown.technique}.md")
+
+
+@router.get("/recommendations/{recommendation_id}/card.pdf")
+def as_pdf(recommendation_id: int) -> Response:
+    """The answer card as a PDF."""
+    from studio.guide import pdf  # its library takes half a second to import
+
+    shown, own, about = to_keep(recommendation_id)
+    made = pdf.to_pdf(shown, own, about)
+    return download(made, "application/pdf", f"{recommendation_id}-{shown.technique}.pdf")
+
+
+def to_keep(recommendation_id: int) -> tuple[card.Card, list[card.Fact], str]:
+    """A card, this studio's estimate beside it, and what it is about."""
     with db.reading() as session:
         found = recommendations.get(session, recommendation_id)
         shown = recommendations.card_of(found)
-    name = f"recommendation-{found.id}-{shown.technique}.md"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(card.to_markdown(shown), media_type="text/markdown; charset=utf-8", headers=headers)
+        first = recommendations.first_run(shown)
+        own = forecast.of_advice(session, found, first)[1].facts() if first else []
+        project = session.get(Project, found.project_id) if found.project_id else None
+        about = f"Advice {found.id}, {found.created:%Y-%m-%d}" + (f", {project.name}" if project else "")
+        return shown, own, about
+
+
+def download(content: str | bytes, kind: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="advice-{name}"'}
+    return Response(content, media_type=kind, headers=headers)
 
 
 def read_answer(name: str, value: Any) -> Any:

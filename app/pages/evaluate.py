@@ -1,5 +1,5 @@
 """Evaluations at /evaluate: `?id=7` shows one, live while it answers; without an id a new one is set up,
-above those there are. `?models=3,4` chooses models at the start.
+above those there are. `?models=3,4` chooses models at the start, `?project=7` what that is measured by.
 
 What the answers say is worked out by `studio.evaluations.results`."""
 
@@ -9,14 +9,16 @@ from sqlalchemy.orm import Session
 
 from app.navigation import Page
 from app.parts import Paced, Query, fragment, live, render
+from app.setup import advised
 from app.toolkit import html
-from studio import db, evaluations, graders, held_out, runs, weights
+from studio import db, evaluations, graders, held_out, runs, use_cases, weights
 from studio.datasets import library
 from studio.errors import StudioError
 from studio.evaluations import results
 from studio.graders import Grader
 from studio.held_out import ASKING
-from studio.models import DatasetVersion, Kind, Run
+from studio.models import DatasetVersion, Kind, Project, Run
+from studio.use_cases import Criterion
 
 CALM = 5.0  # seconds between looks when nothing goes on
 SHOWN = 10  # evaluations, and changed answers
@@ -37,17 +39,29 @@ def show(query: Query) -> Paced:
 
 def setup(session: Session, query: Query) -> Any:
     models = [model for model in weights.listed(session) if model.kind == "language"]
-    chosen = query.numbers("models") or [model.id for model in models[-1:]]
+    number = query.maybe("project")
+    project = use_cases.get(session, number) if number is not None else None
+    first = advised.model_of(session, project) if project else None
+    chosen = query.numbers("models") or ([first] if first else [model.id for model in models[-1:]])
+    kept_apart = advised.questions_of(session, project) if project else None
     return render(
         "evaluate_setup.html",
         models=models,
         chosen=chosen,
-        kept_apart=held_out.of_models(session, chosen),
+        kept_apart=kept_apart or held_out.of_models(session, chosen),
+        project=project,
+        criteria=measurable(project) if project else [],
         most=evaluations.MOST_CONTESTANTS,
         versions=askable(session),
         metrics=simple(),
+        titles={grader.name: grader.title for grader in graders.all()},
         former=runs.listed(session, kind=Kind.EVALUATE, limit=SHOWN),
     )
+
+
+def measurable(project: Project) -> list[tuple[int, Criterion]]:
+    """The criteria of a use case that have a grader, with their places."""
+    return [(place, each) for place, each in enumerate(use_cases.criteria(project)) if each.grader]
 
 
 def askable(session: Session) -> list[DatasetVersion]:

@@ -4,16 +4,19 @@ The questions, the rules and every word of the advice come from `studio.guide`. 
 key is in the address; `static/guide.js` sends them as they are given.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from app.navigation import Page
 from app.parts import Query, assets, fragment, live, render
+from app.setup import forecast, verdict
 from app.toolkit import gr, html
-from studio import db, drafts, recommendations, techniques
+from studio import db, drafts, outcomes, recommendations, techniques
 from studio.guide import card, questions, rules
 from studio.guide.document import load
+from studio.models import Project, Recommendation
 
 # Where to go with advice that is no training.
 ELSEWHERE = {
@@ -23,6 +26,9 @@ ELSEWHERE = {
     "collect_labels": ("/datasets", "Bring labelled examples"),
     "collect_preferences": ("/datasets", "Bring preference data"),
 }
+
+# How an outcome is said: the kind of its chip, and its word.
+VERDICTS = {"better": ("good", "better"), "worse": ("bad", "worse"), "open": ("info", "not shown")}
 
 
 @fragment("guide")
@@ -77,16 +83,48 @@ def side(query: Query) -> Markup:
 def answer(number: int) -> Markup:
     with db.reading() as session:
         found = recommendations.get(session, number)
-    shown = recommendations.card_of(found)
-    first = recommendations.first_run(shown)
-    return render(
-        "guide_answer.html",
-        found=found,
-        shown=shown,
-        first=techniques.get(first) if first else None,
-        here=[technique.title for technique in techniques.all()],
-        elsewhere=ELSEWHERE.get(shown.technique),
-    )
+        shown = recommendations.card_of(found)
+        first = recommendations.first_run(shown)
+        taken = taken_instead(found)
+        opens = taken.first if taken else first
+        plan, foreseen = forecast.of_advice(session, found, opens) if opens else (None, None)
+        return render(
+            "guide_answer.html",
+            found=found,
+            project=session.get(Project, found.project_id) if found.project_id else None,
+            shown=shown,
+            first=techniques.get(first) if first else None,
+            taken=taken,
+            others=other_techniques(shown.technique),
+            plan=plan,
+            foreseen=foreseen,
+            lacking=verdict.missing(plan) if plan else [],
+            outcome=outcomes.of(session, found),
+            here=[technique.title for technique in techniques.all()],
+            elsewhere=ELSEWHERE.get(shown.technique),
+            words=VERDICTS,
+        )
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The technique taken instead of the one advised, and the run to begin it with; "" where it is none."""
+
+    title: str
+    first: str
+
+
+def taken_instead(found: Recommendation) -> Taken | None:
+    chosen = load().techniques.get(found.chosen)
+    if chosen is None:
+        return None
+    first = chosen.run_as[0] if chosen.run_as else ""
+    return Taken(chosen.title, first if techniques.has(first) else "")
+
+
+def other_techniques(advised: str) -> list[tuple[str, str]]:
+    """(name, title) of what could be taken instead."""
+    return [(name, each.title) for name, each in load().techniques.items() if name != advised]
 
 
 def build() -> None:

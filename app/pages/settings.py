@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from app.navigation import Page
 from app.parts import Query, assets, fragment, live, render
 from app.toolkit import gr, html
-from studio import settings
+from studio import db, prices, settings
 from studio.settings import Settings
 
 SECRET = {"secret", "admin_password"}
@@ -46,12 +46,15 @@ class Line:
 @fragment("settings")
 def settings_page(_query: Query) -> Markup:
     known = settings.get()
+    with db.reading() as session:
+        kept = prices.get(session)
     return render(
         "settings.html",
         lines=[line(known, name) for name in Settings.model_fields],
         versions={"python": sys.version.split()[0]} | {name: version(name) for name in SHOWN},
         folder=str(known.folder),
         parts=parts_of(known.folder),
+        prices=kept,
         disk=shutil.disk_usage(known.folder),
     )
 

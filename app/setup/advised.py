@@ -1,12 +1,15 @@
 """What a recommendation fills in: model, data and graders of its use case, so that one click starts the run.
 Without a use case only what leaves no choice."""
 
-from sqlalchemy import select
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, ScalarResult, select
 from sqlalchemy.orm import Session
 
 from app.setup import Grading, Setup, offers
 from studio import use_cases
 from studio.datasets import library
+from studio.held_out import ASKING
 from studio.models import Dataset, DatasetVersion, Model, Project, Run
 from studio.techniques import Technique
 
@@ -14,7 +17,8 @@ from studio.techniques import Technique
 def fill(session: Session, setup: Setup, technique: Technique) -> None:
     """Fills in what the setup does not have yet."""
     project = session.get(Project, setup.project) if setup.project else None
-    setup.model = setup.model or _model(session, project)
+    model = model_of(session, project)
+    setup.model = setup.model or (str(model) if model else "")
     data = _training(session, technique, project)
     if data is not None:
         setup.dataset = setup.dataset or str(data.id)
@@ -26,12 +30,19 @@ def fill(session: Session, setup: Setup, technique: Technique) -> None:
                 setup.add_grader(Grading.of(criterion.grader))
 
 
-def _model(session: Session, project: Project | None) -> str:
+def model_of(session: Session, project: Project | None) -> int | None:
     """What the use case trains; without one the only base model."""
     if project and project.model_id:
-        return str(project.model_id)
+        return project.model_id
     bases = session.scalars(select(Model.id).where(Model.run_id.is_(None), Model.kind == "language")).all()
-    return str(bases[0]) if len(bases) == 1 else ""
+    return bases[0] if len(bases) == 1 else None
+
+
+def questions_of(session: Session, project: Project) -> DatasetVersion | None:
+    """What the use case is measured on: the version chosen, else the newest of its own that was held out."""
+    if project.held_out_id:
+        return session.get(DatasetVersion, project.held_out_id)
+    return next(iter(_held_out(session, ASKING, Dataset.project_id == project.id)), None)
 
 
 def _training(session: Session, technique: Technique, project: Project | None) -> DatasetVersion | None:
@@ -68,9 +79,13 @@ def _apart(
     named = session.get(DatasetVersion, project.held_out_id) if project and project.held_out_id else None
     if named is not None and named.shape in shapes and named.sha256 != data.sha256:
         return named
-    held = select(DatasetVersion).join(Dataset).where(DatasetVersion.split == library.HELD_OUT)
     of = Dataset.project_id == project.id if project else DatasetVersion.dataset_id == data.dataset_id
-    for version in session.scalars(held.where(of).order_by(DatasetVersion.id.desc())):
-        if version.shape in shapes and version.sha256 != data.sha256:
-            return version
-    return None
+    return next((each for each in _held_out(session, shapes, of) if each.sha256 != data.sha256), None)
+
+
+def _held_out(
+    session: Session, shapes: Sequence[str], of: ColumnElement[bool]
+) -> ScalarResult[DatasetVersion]:
+    """Versions that were held out, the newest first."""
+    held = select(DatasetVersion).join(Dataset).where(DatasetVersion.split == library.HELD_OUT, of)
+    return session.scalars(held.where(DatasetVersion.shape.in_(shapes)).order_by(DatasetVersion.id.desc()))

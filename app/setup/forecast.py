@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from app.setup import memory, verdict
+from sqlalchemy.orm import Session
+
+from app.setup import beginning, memory, verdict
 from app.setup.memory import Memory
 from app.setup.plan import Plan
 from studio import estimate, pace, prices
@@ -12,6 +14,7 @@ from studio.estimate import Device, time
 from studio.estimate.time import Span
 from studio.estimate.work import Job
 from studio.guide.card import Fact
+from studio.models import Recommendation
 from studio.prices import Cost, Prices
 
 NO_RUN = "Not known: no run was finished on {device} yet. The first one gives the figure."
@@ -66,6 +69,13 @@ class Forecast:
     def facts(self) -> list[Fact]:
         found = (("Memory", self.of_memory), ("Time", self.of_time), ("Cost", self.of_cost))
         return [Fact(name=name, value=value) for name, value in found if value]
+
+
+def of_advice(session: Session, advice: Recommendation, technique: str) -> tuple[Plan, Forecast]:
+    """What the form would be filled with that this advice opens, and what that run will take."""
+    asked = {"technique": technique, "recommendation": str(advice.id)}
+    plan = Plan(session, beginning.begin(session, asked))
+    return plan, of(plan)
 
 
 def of(plan: Plan) -> Forecast:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from studio import events, held_out, lineage
+from studio import events, held_out, lineage, use_cases
 from studio.errors import Refused, StudioError
 from studio.graders.choice import GraderChoice
 from studio.models import DatasetVersion, EvaluationItem, Kind, Model, Run
@@ -32,7 +32,9 @@ class Contestant(BaseModel):
 
 
 class EvaluationConfig(BaseModel):
-    """`items` questions, all of them where it is None. Each is answered once, greedily; and `samples` times
+    """`criteria` are those of the use case (`project`), by their place: their graders come before `graders`.
+
+    `items` questions, all of them where it is None. Each is answered once, greedily; and `samples` times
     more at `temperature`, for pass@k, where that is not 0. A contestant may be a model alone, a grader its
     name alone."""
 
@@ -40,6 +42,7 @@ class EvaluationConfig(BaseModel):
     name: str = Field("", max_length=200)
     contestants: list[Contestant] = Field(default_factory=list, max_length=MOST_CONTESTANTS)
     dataset: str | int = ""
+    criteria: list[int] = Field(default_factory=list, max_length=use_cases.MOST_CRITERIA)
     graders: list[GraderChoice] = Field(default_factory=list, max_length=20)
     items: int | None = Field(None, ge=1, le=100_000)
     samples: int = Field(0, ge=0, le=64)
@@ -57,6 +60,11 @@ class EvaluationConfig(BaseModel):
     @classmethod
     def _name_graders(cls, given: Any) -> Any:
         return _each(given, "grader")
+
+    @field_validator("criteria", mode="before")
+    @classmethod
+    def _list_criteria(cls, given: Any) -> Any:
+        return given if isinstance(given, list | tuple) else [given]
 
 
 def _each(given: Any, key: str) -> Any:
@@ -84,6 +92,7 @@ def launch(session: Session, config: EvaluationConfig, who: str = "") -> Run:
     questions.
 
     Wake the workers after the commit (`queue.wake_workers`)."""
+    config = _with_criteria(session, config)
     _check_complete(config)
     dataset = held_out.questions(session, config.dataset)
     reads = lineage.Reads()
@@ -135,6 +144,17 @@ def base_of(session: Session, model: Model) -> Model:
         seen.add(model.base_id)
         model = session.get_one(Model, model.base_id)
     return model
+
+
+def _with_criteria(session: Session, config: EvaluationConfig) -> EvaluationConfig:
+    """The same with the graders of the criteria in its graders."""
+    if not config.criteria or config.project is None:
+        return config
+    known = use_cases.criteria(use_cases.get(session, config.project))
+    found = [known[place].grader for place in config.criteria if place < len(known)]
+    chosen = [each for each in found if each is not None]
+    others = [each for each in config.graders if each not in chosen]
+    return config.model_copy(update={"graders": [*chosen, *others], "criteria": []})
 
 
 def _check_complete(config: EvaluationConfig) -> None:

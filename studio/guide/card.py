@@ -1,8 +1,10 @@
 """The answer card: a recommendation as plain data to show, and as Markdown to keep.
 
 It only words and orders what `rules.recommend` decided. AWS's figures stand here as AWS's report of its own
-programmes; our own estimate of time and cost is made elsewhere and never mixed in.
+programmes; our own estimate of memory, time and cost is made elsewhere and stands apart.
 """
+
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,6 +13,8 @@ from studio.guide.document import Guide, load
 from studio.guide.rules import Recommendation, Unlock
 
 BENCHMARK_LABEL = "As AWS reported for this phase in its own programmes. Not a forecast for yours."
+OWN_TITLE = "This studio's own estimate"
+OWN_LABEL = "From your data, your model and the runs that were finished here; none of AWS's figures is in it."
 
 
 class _Shown(BaseModel):
@@ -112,26 +116,36 @@ def make_card(recommendation: Recommendation, guide: Guide | None = None) -> Car
     )
 
 
-def to_markdown(card: Card) -> str:
-    """The card as Markdown, complete enough to be read on its own."""
-    sections = [
+def sections(card: Card, own: Sequence[Fact] = ()) -> list[tuple[str, list[str]]]:
+    """The card in headings and lines, as files hold it; `own` is this studio's estimate, kept apart from what
+    AWS reported. Empty ones are left out."""
+    every = [
         ("Why", card.why),
         ("Next step", [card.next_step]),
         ("Still missing", card.missing),
         ("Before going live", [line for gate in card.gates for line in (gate.says, *gate.checks)]),
         ("Mind", card.cautions),
         ("What more data would unlock", [line.text for line in card.unlocks]),
-        ("Start parameters", [_write_fact(fact) for fact in card.start_params]),
-        ("Timeline and cost", [card.benchmark_label, *map(_write_fact, card.benchmark)]),
+        ("Start parameters", _write_all(card.start_params)),
+        (OWN_TITLE, [OWN_LABEL, *_write_all(own)] if own else []),
+        ("As AWS reported", [card.benchmark_label, *_write_all(card.benchmark)]),
         ("Ruled out", [line.why for line in card.ruled_out]),
-        ("Left open, so assumed", [_write_fact(fact) for fact in card.assumed]),
-        ("Thresholds used", [_write_fact(fact) for fact in card.thresholds]),
+        ("Left open, so assumed", _write_all(card.assumed)),
+        ("Thresholds used", _write_all(card.thresholds)),
     ]
+    return [(heading, lines) for heading, lines in every if lines]
+
+
+def to_markdown(card: Card, own: Sequence[Fact] = ()) -> str:
+    """The card as Markdown, complete enough to be read on its own."""
     lines = [f"# {card.title}", "", card.meaning, "", f"Phase {card.phase} · rule {card.rule}", ""]
-    for heading, items in sections:
-        if items:
-            lines += [f"## {heading}", "", *(f"- {item}" for item in items), ""]
+    for heading, items in sections(card, own):
+        lines += [f"## {heading}", "", *(f"- {item}" for item in items), ""]
     return "\n".join(lines)
+
+
+def _write_all(facts: Sequence[Fact]) -> list[str]:
+    return [_write_fact(fact) for fact in facts]
 
 
 def _write_fact(fact: Fact) -> str:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from app.pages import evaluate as page
 from studio import db, evaluations, runs, sample
+from studio.datasets import library
 from studio.evaluations import EvaluationConfig
 from studio.graders import Case
-from studio.models import EvaluationItem, Model
+from studio.models import EvaluationItem, Model, Project
 from tests import made_runs
 
 assert page.PAGE.path == "/evaluate"
@@ -41,6 +42,22 @@ def test_what_a_models_own_run_kept_apart_is_offered(database: Path) -> None:
         session.add(Model(name="tuned", source="runs/1/model", run_id=run.id, base_id=run.model_id))
         kept = run.held_out_id
     assert f'<option value="{kept}" selected>' in read()
+
+
+def test_a_use_case_brings_its_model_its_questions_and_its_criteria(database: Path) -> None:
+    project = sample.load()
+    with db.transaction() as session:
+        session.add(Model(name="tuned", source="runs/1/model", base_id=1))
+        session.get_one(Project, project).model_id = 1
+        kept = library.find_version(session, "Medication directions: held out").id
+    text = read(f"project={project}")
+    assert f'<option value="{kept}" selected>' in text
+    assert 'name="contestants" value="1" checked' in text
+    assert 'name="contestants" value="2">' in text
+    assert 'name="criteria" value="0" checked' in text
+    assert "Share of the fields that are right" in text
+    assert 'name="graders" value="exact_match">' in text  # no second metric of the same kind is ticked
+    assert f'name="project" value="{project}"' in text
 
 
 def test_every_metric_that_takes_a_tick_works_with_its_defaults() -> None:

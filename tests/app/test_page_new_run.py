@@ -346,7 +346,7 @@ def test_the_summary_says_how_long_it_takes_by_the_runs_before_it(form: Form) ->
     assert " min" in text
     assert "Cost" not in text
     with db.transaction() as session:
-        prices.put(session, prices.Prices(currency="EUR", cpu=2.0))
+        prices.put(session, prices.Prices(currency="EUR", cpu_hour=2.0))
     form.edit({"name": "and again"})
     assert " EUR" in form.part("new-run-summary")
 

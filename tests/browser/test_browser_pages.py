@@ -12,6 +12,7 @@ from tests.browser.conftest import Guard
 ADDRESSES = {
     "/": "/",
     "/guide": "/guide",
+    "/advice": "/advice",
     "/datasets": "/datasets",
     "/dataset": "/dataset?id=1",
     "/runs": "/runs",

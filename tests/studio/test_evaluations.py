@@ -160,3 +160,17 @@ def test_an_evaluation_waits_for_a_run_that_is_not_done(database: Path) -> None:
         run = evaluations.launch(session, config)
         assert run.after_id == maker.id
         assert run.inputs["1"] == f"run:{maker.id}"
+
+
+def test_the_criteria_of_a_use_case_are_metrics_the_one_that_decides_first(tuned: int) -> None:
+    config = {"contestants": tuned, "dataset": HELD_OUT, "project": "1", "criteria": ["0", "2"]}
+    with db.transaction() as session:
+        run = evaluations.launch(session, EvaluationConfig(**config, graders=["contains"]))
+        assert [each["name"] for each in run.graders] == ["exact_match", "json_schema", "contains"]
+        assert run.graders[1]["parameters"]["json_schema"]
+        assert run.project_id == 1
+        alone = evaluations.launch(session, EvaluationConfig.model_validate(config | {"criteria": "1"}))
+        assert [each["name"] for each in alone.graders] == ["json_fields"]
+        unknown = EvaluationConfig.model_validate(config | {"criteria": [7]})
+        with pytest.raises(StudioError, match="a metric"):
+            evaluations.launch(session, unknown)

@@ -217,7 +217,7 @@ def test_a_processor_costs_nothing_and_a_gpu_what_was_set(database: Path) -> Non
         free = prices.cost(known, (60, 600), 1, is_gpu=False)
         assert free is not None
         assert free.sentence == "nothing"
-        prices.put(session, Prices(currency="EUR", gpu=3.5), "ada")
+        prices.put(session, Prices(currency="EUR", gpu_hour=3.5), "ada")
     with db.reading() as session:
         cost = prices.cost(prices.get(session), (3600, 7200), 2, is_gpu=True)
     assert cost is not None
@@ -225,7 +225,9 @@ def test_a_processor_costs_nothing_and_a_gpu_what_was_set(database: Path) -> Non
 
 
 def test_a_price_left_empty_is_not_known() -> None:
-    assert Prices.model_validate({"gpu": "", "currency": " CHF "}) == Prices(currency="CHF", gpu=None)
+    assert Prices.model_validate({"gpu_hour": "", "currency": " CHF "}) == Prices(
+        currency="CHF", gpu_hour=None
+    )
 
 
 @pytest.mark.parametrize(
