@@ -45,10 +45,10 @@ def titles(session: Session) -> dict[str, str]:
     return found
 
 
-def characters(version: DatasetVersion, field: str = "row") -> dict[str, float]:
+def lengths(version: DatasetVersion, field: str = "row", of: str = "characters") -> dict[str, float]:
     """How long that field of its rows is: min, median, p95, max and total; empty where it was not counted."""
     fields = version.report.get("statistics", {}).get("fields", {})
-    return dict(fields.get(field, {}).get("characters", {}))
+    return dict(fields.get(field, {}).get(of, {}))
 
 
 def _finished() -> Select[Run, DatasetVersion, Metric, Metric]:
@@ -73,7 +73,7 @@ def _seq(which: Callable[[Any], Any]) -> ScalarSelect[Any]:
 
 def _job(session: Session, run: Run, version: DatasetVersion) -> Job | None:
     model = lineage.whole(session, run.model)
-    total = characters(version).get("total")
+    total = lengths(version).get("total")
     if not (model and model.parameters and total and version.rows and run.step):
         return None
     if not (techniques.has(run.technique) and adapters.has(run.adapter)):

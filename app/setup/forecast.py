@@ -47,8 +47,8 @@ class Forecast:
         if not self.memory.rooms:
             return self.memory.unknown
         room = self.memory.rooms[0]
-        fits = "" if room.fits is None else ", fits" if room.fits else ", more than fits"
-        return f"{estimate.said(room.found.total)} on {room.title}{fits}"
+        fits = "of" if room.fits is None else "fits" if room.fits else "more than"
+        return f"{estimate.said(room.found.total)}, {fits} {room.title}"
 
     @property
     def of_time(self) -> str:
@@ -93,7 +93,7 @@ def _job(plan: Plan, settings: dict[str, object]) -> Job | None:
     if plan.dataset is None or not plan.size:
         return None
     version = library.get_version(plan.session, plan.dataset.id)
-    total = pace.characters(version).get("total")
+    total = pace.lengths(version).get("total")
     if not total or not version.rows:
         return None
     return Job(

@@ -19,6 +19,7 @@ from studio.estimate.quantities import GIGA
 from studio.models import Host, Kind, Model, Run
 
 AROUND = 64  # tokens that a chat template adds to a row at most
+LONG_WORD = 12  # characters: on average, words are shorter
 WRITTEN = 8192  # characters: longer rows fill what the settings allow
 
 
@@ -156,16 +157,22 @@ def _is_model(plan: Plan, name: str) -> bool:
 
 def longest_row(plan: Plan) -> int:
     """Tokens of the longest row at most, by its characters; 0 where that says nothing."""
-    return most_tokens(plan, "row")
+    most = _lengths(plan, "row").get("max", 0)
+    return int(most) + AROUND if 0 < most < WRITTEN else 0
 
 
 def longest_prompt(plan: Plan) -> int:
-    """The same of the longest prompt, which is not longer than its row."""
-    return most_tokens(plan, "prompt") or longest_row(plan)
+    """Tokens of the longest prompt, likewise. Of text in words a token has two characters at least, nearly
+    always; where there are few spaces, as in Chinese or in code, each may be one."""
+    characters = _lengths(plan, "prompt")
+    if not 0 < characters.get("max", 0) < WRITTEN:
+        return longest_row(plan)
+    words = _lengths(plan, "prompt", "words")
+    in_words = characters["total"] < LONG_WORD * words.get("total", 0)
+    return int(characters["max"]) // (2 if in_words else 1) + AROUND
 
 
-def most_tokens(plan: Plan, field: str) -> int:
+def _lengths(plan: Plan, field: str, of: str = "characters") -> dict[str, float]:
     if plan.dataset is None:
-        return 0
-    most = pace.characters(library.get_version(plan.session, plan.dataset.id), field).get("max", 0)
-    return int(most) + AROUND if 0 < most < WRITTEN else 0
+        return {}
+    return pace.lengths(library.get_version(plan.session, plan.dataset.id), field, of)

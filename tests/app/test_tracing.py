@@ -129,5 +129,5 @@ def test_a_trace_is_asked_for_with_the_length_of_the_prompts(browser: TestClient
     key = draft(browser, "grpo", dataset=dataset("Medication directions: prompts"))
     with db.reading() as session:
         asked = tracing.asked(Plan(session, beginning.current(session, {"draft": key})))
-    assert 64 < asked.prompt <= asked.longest < 512
+    assert 64 < asked.prompt < asked.longest < 300
     assert "Prompts are taken to be" not in summary(browser, key)
