@@ -2,8 +2,8 @@
 
 `for_run` gives an `Estimate`: its parts and a sentence for each; `advice.changes` says what would make the
 run fit. How it is counted stands in `training` and `activations`; how well that does, in
-`benchmarks/memory_estimate`. Times are not estimated here, and nothing is loaded or traced: that is
-`worker.trace_memory`, on request (`trace`).
+`benchmarks/memory_estimate`. Nothing is loaded or traced: that is `worker.trace_memory`, on request
+(`trace`). How long a run takes is estimated in `time`.
 """
 
 from collections.abc import Mapping

@@ -149,7 +149,8 @@ def _write_all(facts: Sequence[Fact]) -> list[str]:
 
 
 def _write_fact(fact: Fact) -> str:
-    return f"{fact.name}: {fact.value}" + (f" ({fact.source})" if fact.source else "")
+    name = fact.name if fact.name.endswith("?") else f"{fact.name}:"
+    return f"{name} {fact.value}" + (f" ({fact.source})" if fact.source else "")
 
 
 def _say_missing(recommendation: Recommendation, guide: Guide) -> list[str]:
