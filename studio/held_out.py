@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,9 +11,7 @@ from studio import weights
 from studio.datasets import library
 from studio.errors import NotFound, StudioError
 from studio.models import DatasetVersion, Run
-
-ANSWERS = ("reference_answer", "completion", "chosen")  # fields that hold the wanted answer, by shape
-
+from studio.rows import ANSWERS
 
 ASKING = ("prompt", "chat", "instruction")  # shapes whose rows are questions, with or without an answer
 
@@ -84,7 +83,15 @@ def taken_apart(row: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
     prompt = row.get("prompt") or row.get("text") or row.get("query") or ""
     asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     answer = next((row[name] for name in ANSWERS if row.get(name)), "")
-    return asked, answer if isinstance(answer, str) else "\n".join(map(text_of, answer))
+    return asked, written(answer)
+
+
+def written(answer: Any) -> str:
+    """A wanted answer as text: words, the words of messages, or a JSON value as JSON."""
+    if isinstance(answer, str):
+        return answer
+    said = isinstance(answer, list) and all(isinstance(turn, dict) and "role" in turn for turn in answer)
+    return "\n".join(map(text_of, answer)) if said else orjson.dumps(answer).decode()
 
 
 def text_of(turn: dict[str, Any]) -> str:

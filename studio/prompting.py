@@ -1,7 +1,7 @@
 """How a question is put to a model: an instruction, solved examples, and a template around the question.
 
-A template may name the question as `{input}` and any text field of its row as `{field}`. Applied to rows
-before a model sees them; the rows themselves stay as they are.
+A template may name the question as `{input}` and any text field of its row as `{field}`, but not its answer.
+Applied to rows before a model sees them; the rows themselves stay as they are.
 """
 
 import re
@@ -11,9 +11,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from studio.errors import StudioError
+from studio.rows import ANSWERS
 
 PLACE = re.compile(r"\{(\w+)\}")
 INPUT = "input"
+SECRET = (*ANSWERS, "label")  # what a row's answer stands in; telling a model would measure nothing
+ASKED = ("prompt", "text", "query")  # what its question stands in, which is {input}
 
 
 class Example(BaseModel):
@@ -37,13 +40,25 @@ class Prompting(BaseModel):
     @field_validator("template")
     @classmethod
     def _asks(cls, template: str) -> str:
-        if INPUT not in PLACE.findall(template):
+        places = PLACE.findall(template)
+        if INPUT not in places:
             raise StudioError(
                 "The template leaves the question out.",
                 hint="Write {input} where the question belongs.",
                 field="template",
             )
+        if told := next((name for name in places if name in SECRET), None):
+            raise StudioError(
+                f"The template names {{{told}}}, which is the wanted answer.",
+                hint="Take it out: a model that is told the answer shows nothing.",
+                field="template",
+            )
         return template
+
+    @property
+    def named(self) -> list[str]:
+        """The fields of a row that the template names beside the question, each once."""
+        return [name for name in dict.fromkeys(PLACE.findall(self.template)) if name != INPUT]
 
     @property
     def is_plain(self) -> bool:
@@ -74,14 +89,14 @@ def apply(
 
 def fill(template: str, question: str, row: Mapping[str, Any]) -> str:
     """The template with the question and the row's fields in their places."""
+    known = fields_of(row)
 
     def put(match: re.Match[str]) -> str:
         name = match.group(1)
         if name == INPUT:
             return question
-        if isinstance(value := row.get(name), str | int | float):
-            return str(value)
-        known = [key for key, each in row.items() if isinstance(each, str | int | float)]
+        if name in known:
+            return str(known[name])
         raise StudioError(
             f"The template names {{{name}}}, which the rows do not have.",
             hint=f"They have {', '.join(['input', *known])}.",
@@ -89,6 +104,15 @@ def fill(template: str, question: str, row: Mapping[str, Any]) -> str:
         )
 
     return PLACE.sub(put, template)
+
+
+def fields_of(row: Mapping[str, Any]) -> dict[str, str | int | float]:
+    """What a template may name of a row beside its question."""
+    return {
+        name: value
+        for name, value in row.items()
+        if isinstance(value, str | int | float) and name not in (*SECRET, *ASKED)
+    }
 
 
 def _turns(prompting: Prompting, example: Example) -> list[dict[str, Any]]:

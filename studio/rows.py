@@ -11,6 +11,7 @@ from studio.errors import StudioError
 
 Row = dict[str, Any]
 
+ANSWERS = ("reference_answer", "completion", "chosen")  # fields that hold the wanted answer, by shape
 BY_TURNS = "by_turns"  # the name of a run's choice to cut conversations into their answers
 # What the trainer is then told: the prompt says what is not learned, no longer the chat template.
 LEARNED_BY_TURNS = {"assistant_only_loss": False, "completion_only_loss": True}

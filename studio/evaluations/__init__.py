@@ -12,23 +12,25 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from studio import events, held_out, lineage, use_cases
+from studio import events, held_out, lineage, prompts, use_cases
 from studio.errors import Refused, StudioError
 from studio.graders.choice import GraderChoice
-from studio.models import DatasetVersion, EvaluationItem, Kind, Model, Run
+from studio.models import DatasetVersion, EvaluationItem, Kind, Model, Prompt, Run
 from studio.prompting import Prompting
+from studio.prompts import examples
 
 MOST_CONTESTANTS = 8
 
 
 class Contestant(BaseModel):
-    """A model, or `run:7`, what run 7 makes; and how it is asked. `name` tells two ways of asking one model
-    apart."""
+    """A model, or `run:7`, what run 7 makes; and how it is asked: by `prompting`, or by `prompt`, the id of a
+    version from the prompt lab. `name` tells two ways of asking one model apart."""
 
     model_config = ConfigDict(extra="forbid")
     model: str | int
     name: str = Field("", max_length=200)
     prompting: Prompting = Field(default_factory=Prompting)
+    prompt: int | None = None
 
 
 class EvaluationConfig(BaseModel):
@@ -77,13 +79,14 @@ def _each(given: Any, key: str) -> Any:
 @dataclass(frozen=True)
 class Entry:
     """A contestant that was found. `model` is None while the run that makes it is not done; `root` is the
-    base it began as."""
+    base it began as; `prompt` the version that `prompting` is of."""
 
     reference: int | str
     name: str
     prompting: Prompting
     model: Model | None
     root: Model | None
+    prompt: Prompt | None = None
 
 
 def launch(session: Session, config: EvaluationConfig, who: str = "") -> Run:
@@ -99,15 +102,16 @@ def launch(session: Session, config: EvaluationConfig, who: str = "") -> Run:
     entries = _with_bases([_enter(session, each, reads) for each in config.contestants])
     for entry in entries:
         _check_unseen(session, entry, dataset)
+        examples.check_unseen(entry.prompting, dataset)
     lineage.read_graders(session, config.graders, reads)
     how = config.model_dump(mode="json", include={"items", "samples", "temperature", "max_tokens"})
-    asked = [{"name": each.name, "prompting": each.prompting.model_dump(mode="json")} for each in entries]
+    asked = [_as_kept(each) for each in entries]
     run = Run(
         name=(config.name.strip() or f"Evaluation: {dataset.title}")[:200],
         kind=Kind.EVALUATE,
         model=entries[0].model,
         held_out=dataset,
-        project_id=config.project,
+        project_id=_project(config, entries),
         after_id=reads.after,
         inputs={str(place): each.reference for place, each in enumerate(entries)},
         parameters={**how, "contestants": asked},
@@ -119,6 +123,24 @@ def launch(session: Session, config: EvaluationConfig, who: str = "") -> Run:
     session.flush()
     events.record(session, "evaluation launched", f"run:{run.id}", who, config=config.model_dump(mode="json"))
     return run
+
+
+def _as_kept(entry: Entry) -> dict[str, Any]:
+    """A contestant as its run remembers it; `prompt` is its version's id."""
+    prompt = entry.prompt.id if entry.prompt else None
+    return {"name": entry.name, "prompting": entry.prompting.model_dump(mode="json"), "prompt": prompt}
+
+
+def _project(config: EvaluationConfig, entries: list[Entry]) -> int | None:
+    """The use case it is for: the one named, which its prompt versions must be of, or else theirs."""
+    theirs = {entry.prompt.project_id for entry in entries if entry.prompt}
+    if len(theirs | {config.project} - {None}) > 1:
+        raise StudioError(
+            "A prompt version belongs to another use case.",
+            hint="Choose versions of the use case that is measured.",
+            field="contestants",
+        )
+    return next(iter(theirs), config.project)
 
 
 def names(run: Run) -> list[str]:
@@ -167,15 +189,34 @@ def _check_complete(config: EvaluationConfig) -> None:
 def _enter(session: Session, contestant: Contestant, reads: lineage.Reads) -> Entry:
     reads.model = None
     lineage.read_model(session, contestant.model, {"language"}, reads)
-    name, manner = contestant.name.strip(), "" if contestant.prompting.is_plain else ", prompted"
+    prompt, prompting = _asking(session, contestant)
+    manner = f", {prompts.title(prompt)}" if prompt else "" if prompting.is_plain else ", prompted"
     if reads.model is not None:
-        model, root = reads.model, base_of(session, reads.model)
-        return Entry(model.id, name or f"{model.name}{manner}", contestant.prompting, model, root)
-    reference = reads.inputs.pop("model")
-    maker = lineage.awaited(session, reference)
+        model, reference = reads.model, reads.model.id
+        called, root = model.name, base_of(session, model)
+        return Entry(reference, _named(contestant, called, manner), prompting, model, root, prompt)
+    awaited = reads.inputs.pop("model")
+    maker = lineage.awaited(session, awaited)
     assert maker is not None
-    root = base_of(session, maker.model) if maker.model else None
-    return Entry(reference, name or f"{maker.name}{manner}", contestant.prompting, None, root)
+    begun = base_of(session, maker.model) if maker.model else None
+    return Entry(awaited, _named(contestant, maker.name, manner), prompting, None, begun, prompt)
+
+
+def _named(contestant: Contestant, called: str, manner: str) -> str:
+    return (contestant.name.strip() or f"{called}{manner}")[:200]
+
+
+def _asking(session: Session, contestant: Contestant) -> tuple[Prompt | None, Prompting]:
+    if contestant.prompt is None:
+        return None, contestant.prompting
+    if not contestant.prompting.is_plain:
+        raise StudioError(
+            "A contestant is asked in a prompt version, or in a prompting of its own.",
+            hint="Leave one of them out.",
+            field="contestants",
+        )
+    prompt = prompts.get(session, contestant.prompt)
+    return prompt, prompts.prompting_of(prompt)
 
 
 def _with_bases(entries: list[Entry]) -> list[Entry]:

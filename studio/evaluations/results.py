@@ -164,8 +164,8 @@ def _difference(
     both = sorted(first.keys() & second.keys())
     if not both:
         return None
-    before, after = [first[number] for number in both], [second[number] for number in both]
-    change = intervals.difference(before, after)
+    before, after = tuple(first[number] for number in both), tuple(second[number] for number in both)
+    change = _change(before, after)
     verdict = ("better" if change.low > 0 else "worse") if change.excludes_zero else "open"
     needed = intervals.needed(before, after) if verdict == "open" else None
     return Difference(
@@ -212,6 +212,54 @@ def _columns(path: str) -> dict[str, dict[str, list[int]]]:
                 crowded.add(column)
                 del values[column]
     return {column: dict(each) for column, each in values.items() if len(each) > 1}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One contestant by itself: each metric with its interval, how it differs from another, what an answer
+    costs."""
+
+    means: dict[str, Interval]
+    differences: dict[str, Difference]
+    cost: Cost
+
+
+def one(session: Session, run: Run, contestant: int, against: int) -> Told | None:
+    """What a contestant's greedy answers say beside those of `against`; None before the first."""
+    items = session.execute(
+        select(EvaluationItem).where(
+            EvaluationItem.run_id == run.id,
+            EvaluationItem.take == GREEDY,
+            EvaluationItem.contestant.in_((contestant, against)),
+        )
+    ).scalars()
+    metrics = [str(each["name"]) for each in run.graders]
+    scores: Scores = {name: {contestant: {}, against: {}} for name in metrics}
+    spent: list[tuple[float, int]] = []
+    for item in items:
+        if item.contestant == contestant:
+            spent.append((item.seconds, item.tokens))
+        for name in metrics:
+            if isinstance(value := item.scores.get(name), int | float):
+                scores[name][item.contestant][item.number] = float(value)
+    if not spent:
+        return None
+    differences = {
+        name: found
+        for name in metrics
+        if contestant != against
+        and (found := _difference(name, contestant, scores[name][against], scores[name][contestant]))
+    }
+    means = {
+        name: _mean(tuple(each[contestant].values())) for name, each in scores.items() if each[contestant]
+    }
+    seconds, tokens = (statistics.fmean(part) for part in zip(*spent, strict=True))
+    return Told(means, differences, Cost(contestant, len(spent), seconds, tokens))
+
+
+# Pages ask again and again for the intervals of the same scores.
+_mean = functools.lru_cache(maxsize=256)(intervals.mean)
+_change = functools.lru_cache(maxsize=256)(intervals.difference)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """An evaluation goes through the run engine: queued, placed, answered by two contestants, done; and one that
 was stopped goes on with what is missing."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +56,20 @@ def test_one_that_was_stopped_goes_on_and_answers_nothing_twice(
     studio.finish(number)
     after = studio.api.get(f"/api/evaluations/{number}").json()["results"]["costs"]
     assert [cost["answers"] for cost in after] == [680, 680]
+
+
+def test_a_prompt_version_is_what_its_model_was_asked_with(studio: RunningStudio, tmp_path: Path) -> None:
+    project = studio.api.post("/api/sample/data").raise_for_status().json()["project"]
+    version = studio.api.post("/api/prompts", json={"project": project, "prompting": FEW_SHOT}).json()["id"]
+    model = {"model": "Tunesmith starter"}
+    ways = [model, model | {"name": "said", "prompting": FEW_SHOT}, model | {"name": "v1", "prompt": version}]
+    number = launch(studio, tmp_path, contestants=ways, items=6, max_tokens=32)
+    studio.finish(number)
+    (kept,) = studio.rows("SELECT parameters FROM run WHERE id = :run", run=number)
+    assert [each["prompt"] for each in json.loads(kept[0])["contestants"]] == [None, None, version]
+    answers: dict[int, list[str]] = {0: [], 1: [], 2: []}
+    query = "SELECT contestant, answer FROM evaluation_item WHERE run_id = :run ORDER BY number"
+    for contestant, answer in studio.rows(query, run=number):
+        answers[contestant].append(answer)
+    assert answers[2] == answers[1]
+    assert answers[2] != answers[0]

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from studio.errors import StudioError
-from studio.prompting import Example, Prompting, apply
+from studio.prompting import Example, Prompting, apply, fields_of
 
 ASKED = [{"role": "system", "content": "old"}, {"role": "user", "content": "take two"}]
 
@@ -34,6 +34,13 @@ def test_solved_examples_stand_right_before_the_question_in_the_same_template() 
 def test_a_template_without_the_question_is_refused() -> None:
     with pytest.raises((StudioError, ValidationError), match="leaves the question out"):
         Prompting(template="Answer!")
+
+
+@pytest.mark.parametrize("name", ["reference_answer", "completion", "label"])
+def test_a_template_that_tells_the_answer_is_refused(name: str) -> None:
+    with pytest.raises(StudioError, match="is the wanted answer"):
+        Prompting(template=f"{{input}} {{{name}}}")
+    assert fields_of({name: "yes", "text": "take two", "unit": "ml", "days": 3}) == {"unit": "ml", "days": 3}
 
 
 def test_a_field_that_the_rows_do_not_have_is_named_with_those_they_do() -> None:
