@@ -20,7 +20,7 @@ from studio.models import Project, Recommendation
 
 # Where to go with advice that is no training.
 ELSEWHERE = {
-    "prompt_engineering": ("/try", "Try prompts on a model"),
+    "prompt_engineering": ("/prompts", "Open the prompt lab"),
     "rag": ("/datasets", "Look at the data"),
     "no_training": ("/try", "Try the model as it is"),
     "collect_labels": ("/datasets", "Bring labelled examples"),
@@ -101,7 +101,7 @@ def answer(number: int) -> Markup:
             lacking=verdict.missing(plan) if plan else [],
             outcome=outcomes.of(session, found),
             here=[technique.title for technique in techniques.all()],
-            elsewhere=ELSEWHERE.get(shown.technique),
+            elsewhere=elsewhere(found, shown.technique),
             words=VERDICTS,
         )
 
@@ -125,6 +125,14 @@ def taken_instead(found: Recommendation) -> Taken | None:
 def other_techniques(advised: str) -> list[tuple[str, str]]:
     """(name, title) of what could be taken instead."""
     return [(name, each.title) for name, each in load().techniques.items() if name != advised]
+
+
+def elsewhere(found: Recommendation, technique: str) -> tuple[str, str] | None:
+    """Where advice that is no training leads: the prompt lab of its use case, where it has one."""
+    address, word = ELSEWHERE.get(technique, ("", ""))
+    if address == "/prompts" and found.project_id is not None:
+        address = f"/prompts?project={found.project_id}"
+    return (address, word) if address else None
 
 
 def build() -> None:

@@ -20,6 +20,7 @@ ADDRESSES = {
     "/new-run": "/new-run?clone={run}",
     "/compare": "/compare?runs={run}",
     "/evaluate": "/evaluate",
+    "/prompts": "/prompts",
     "/lab": "/lab",
     "/try": "/try?models=1",
     "/models": "/models",
