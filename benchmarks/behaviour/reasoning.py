@@ -29,8 +29,8 @@ from worker.order import GraderOrder
 NAMES = ("grpo", "dr_grpo", "dapo", "gspo", "rloo", "ppo")
 PARTS = ("raise", "dapo", "overlong", "gspo")
 START_EPOCHS = 1.0
-# Of the start that thinks aloud. The tokens are those of `score`. With more steps nothing is cut either way, as
-# an answer that was cut is wrong, too.
+# Of the start that thinks aloud. The tokens are those of `score`. With more steps nothing is cut either way,
+# since an answer that was cut is wrong, too.
 ALOUD_EPOCHS, ALOUD_TOKENS, ALOUD_STEPS = 4.0, 96, 15
 CLIPPED = ("clip_ratio/region_mean", "clip_ratio/high_mean", "clip_ratio/low_mean")
 

@@ -179,14 +179,14 @@ def test_using_the_advice_is_remembered(browser: TestClient) -> None:
 
 def test_prompt_engineering_opens_the_lab_of_its_use_case(browser: TestClient) -> None:
     number = finish(browser, phase_done="0", main_gap="task_accuracy")
-    assert 'href="/prompts"' in shown(browser, "guide", recommendation=number)
+    assert 'data-then="/prompts"' in shown(browser, "guide", recommendation=number)
     with db.transaction() as session:
         project = Project(name="Directions", criteria=[])
         session.add(project)
         session.flush()
         recommendations.get(session, number).project_id = project.id
     text = shown(browser, "guide", recommendation=number)
-    assert f'href="/prompts?project={project.id}"' in text
+    assert f'data-then="/prompts?project={project.id}"' in text
 
 
 def test_a_recommendation_that_is_not_there_is_told_in_words(browser: TestClient) -> None:
