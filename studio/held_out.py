@@ -13,7 +13,8 @@ from studio.errors import NotFound, StudioError
 from studio.models import DatasetVersion, Run
 from studio.rows import ANSWERS
 
-ASKING = ("prompt", "chat", "instruction")  # shapes whose rows are questions, with or without an answer
+# Shapes whose rows are questions, with or without an answer.
+ASKING = ("prompt", "chat", "instruction", "classification")
 
 
 def questions(session: Session, reference: str | int) -> DatasetVersion:
@@ -80,6 +81,8 @@ def taken_apart(row: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
         turns = row["messages"]
         last = max((at for at, turn in enumerate(turns) if turn["role"] == "assistant"), default=len(turns))
         return turns[:last], text_of(turns[last]) if last < len(turns) else ""
+    if "text" in row and "label" in row:
+        return [{"role": "user", "content": row["text"]}], str(row["label"])
     prompt = row.get("prompt") or row.get("text") or row.get("query") or ""
     asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     answer = next((row[name] for name in ANSWERS if row.get(name)), "")

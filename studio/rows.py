@@ -37,6 +37,14 @@ def referenced(row: Row) -> list[Row]:
     return [{"prompt": row["prompt"], "completion": like_prompt(row["prompt"], reference_of(row))}]
 
 
+def named(row: Row) -> list[Row]:
+    """A language model learns to say a text's class. One that reads text alone cannot learn from an image."""
+    if row.get("image"):
+        return []
+    answer = {"role": "assistant", "content": str(row["label"])}
+    return [{"prompt": [{"role": "user", "content": row["text"]}], "completion": [answer]}]
+
+
 def pair(row: Row) -> list[Row]:
     kept = {"prompt": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"]}
     return [kept | {"tools": row["tools"]} if row.get("tools") else kept]
@@ -94,6 +102,7 @@ CONVERTERS: dict[tuple[str, str], Callable[[Row], list[Row]]] = {
     ("answers", "instruction"): instruction,
     ("answers", "preference"): chosen,
     ("answers", "prompt"): referenced,
+    ("answers", "classification"): named,
     ("pairs", "preference"): pair,
     ("pairs", "labelled"): labelled,
     ("labelled", "labelled"): labelled,

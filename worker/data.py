@@ -68,6 +68,9 @@ def prompt_of(row: Row, shape: str) -> Prompt:
     if shape == "text":  # running text has no question: the model goes on from its beginning
         words = row["text"].split(" ")
         return Prompt(None, " ".join(words[: max(1, len(words) // 3)]), "", row)
+    if shape == "classification" and not row.get("image"):
+        text = row["text"]
+        return Prompt([{"role": "user", "content": text}], text, str(row["label"]), row)
     if "prompt" not in row:
         raise StudioError(f"Rows of the shape “{shape}” ask nothing.", hint="Choose rows with prompts.")
     prompt: Any = row["prompt"]

@@ -15,7 +15,8 @@ takes about ten times the learning rate of full fine-tuning ("LoRA Without Regre
 Very small models, such as the built-in starter, need a far higher rate than large ones
 (measured: `benchmarks/sft_sample.py`).
 
-**Reads.** Chat, prompt/completion, or preference rows (the chosen answer).
+**Reads.** Chat, prompt/completion, preference rows (the chosen answer), or labelled texts (it learns to say
+the label).
 """
 
 from typing import Any, Literal
@@ -97,7 +98,7 @@ TECHNIQUE = Technique(
     summary="Learns to answer as your examples do.",
     group="Supervised",
     phase=2,
-    shapes=("chat", "instruction", "preference"),
+    shapes=("chat", "instruction", "preference", "classification"),
     held_out_shapes=("prompt",),
     trainer="trl:SFTTrainer",
     config="trl:SFTConfig",

@@ -199,10 +199,10 @@ def test_every_part_is_drawn_in_no_time(browser: TestClient) -> None:
 
 
 def test_only_versions_that_fit_are_offered_and_others_say_why(form: Form) -> None:
-    assert options(form, "new-run-dataset") == ["4", "3", "1"]
+    assert options(form, "new-run-dataset") == ["8", "4", "3", "1"]
     assert "text 2 · v1" in form.part("new-run-base")
     assert "has plain text; needs" in form.part("new-run-base")
-    assert options(form, "new-run-held-out") == ["6", "4", "3"]  # not the data it learns from
+    assert options(form, "new-run-held-out") == ["8", "6", "4", "3"]  # not the data it learns from
 
 
 def test_techniques_stand_in_groups_with_the_data_that_fits_and_are_found_by_every_name(
@@ -216,7 +216,7 @@ def test_techniques_stand_in_groups_with_the_data_that_fits_and_are_found_by_eve
         for name in (technique.name, technique.title, technique.full_name, *technique.aliases):
             assert name.lower() in offer, (technique.name, name)
         assert f'href="/technique?name={technique.name}"' in text
-    assert "Fits preference 4 · v1 and 2 more" in text
+    assert "Fits classification 8 · v1 and 3 more" in text
     assert text.count('<details class="chooser" id="technique-chooser" open>') == 1
     chosen = Form(browser, technique="dpo").part("new-run-technique")
     assert '<details class="chooser" id="technique-chooser">' in chosen

@@ -32,6 +32,7 @@ def order(folder: Path, shape: str, rows: list[dict[str, Any]]) -> DataOrder:
             {"prompt": [USER], "chosen": [ASSISTANT], "rejected": [USER]},
             {"prompt", "completion"},
         ),
+        ("classification", {"text": "q", "label": 1}, {"prompt", "completion"}),
     ],
 )
 def test_a_shape_becomes_the_columns_sft_reads(
@@ -72,6 +73,7 @@ def test_a_part_of_the_rows_is_spread_over_the_whole_file(tmp_path: Path) -> Non
         ("instruction", {"prompt": [USER], "completion": [CALL]}, ""),
         ("preference", {"prompt": [USER], "chosen": [ASSISTANT], "rejected": [USER]}, "a"),
         ("prompt", {"prompt": [USER], "reference_answer": "a"}, "a"),
+        ("classification", {"text": "q", "label": "a"}, "a"),
     ],
 )
 def test_a_prompt_ends_before_the_answer_it_asks_for(shape: str, row: dict[str, Any], reference: str) -> None:
