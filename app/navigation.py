@@ -13,6 +13,7 @@ from studio.errors import StudioError
 ICONS = {
     "home": "M4 11.5 12 4l8 7.5M6.5 9.5V20h11V9.5M10 20v-5.5h4V20",
     "guide": "M12 3v5M12 8c0 4-6 3-6 8v5M12 8c0 4 6 3 6 8v5M9 5.5 12 3l3 2.5",
+    "use_cases": "M6 21V4M6 4.5h12l-3 4 3 4H6",
     "datasets": (
         "M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3Z"
         "M4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3"

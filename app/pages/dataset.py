@@ -13,10 +13,10 @@ from app.pages import dataset_reread, dataset_rows
 from app.pages.datasets import SEVERITIES, chips, leading, shape_title
 from app.parts import Query, fragment, live, render
 from app.toolkit import html
-from studio import db, events, techniques
+from studio import db, events, techniques, use_cases
 from studio.datasets import library, shapes
 from studio.errors import NotFound
-from studio.models import Dataset, DatasetVersion, Event, Run
+from studio.models import Dataset, DatasetVersion, Event, Project, Run
 from studio.techniques import Technique
 
 PAGE_ROWS = 10
@@ -40,6 +40,8 @@ def dataset_page(query: Query) -> Markup:
             shape_title=shape_title,
             findings=chips(version.report.get("findings", [])),
             learners=learners(version),
+            use_cases=use_cases.listed(session),
+            project=session.get(Project, dataset.project_id) if dataset.project_id else None,
             measures=[one for one in techniques.all() if version.shape in one.held_out_shapes],
             shares=SHARES,
             reread=dataset_reread.choices(version, query),

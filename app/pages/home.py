@@ -9,7 +9,7 @@ from app.navigation import Page
 from app.pages import run_words, waiting
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
-from studio import db, runs, techniques, use_cases
+from studio import db, runs, sample, techniques, use_cases
 from studio.guide import document
 from studio.models import Answer, Dataset, Kind, Model, Project, Recommendation, Run, State
 
@@ -44,9 +44,11 @@ class Step:
 def home(_query: Query) -> Paced:
     with db.reading() as session:
         every = runs.listed(session, limit=200)
-        if not every and session.scalar(select(func.count()).select_from(Dataset)) == 0:
-            return Paced(render("home_empty.html", ladder=ladder(None, [])), CALM)
-        project = current_project(session, every)
+        project = use_cases.current(session)
+        if not every and project is None and session.scalar(select(func.count()).select_from(Dataset)) == 0:
+            return Paced(
+                render("home_empty.html", ladder=ladder(None, []), templates=sample.templates()), CALM
+            )
         queue = waiting.look(session)
         active = [run for run in every if run_words.is_in_progress(run)]
         active += [run for run in queue.order if run.kind == Kind.TRAIN]
@@ -63,14 +65,6 @@ def home(_query: Query) -> Paced:
             step=next_step(session, every, queue),
         )
     return Paced(body, 1 if active else CALM)
-
-
-def current_project(session: Session, every: list[Run]) -> Project | None:
-    """The use case of the newest run that has one, else the newest."""
-    number = next((run.project_id for run in every if run.project_id), None)
-    if number:
-        return session.get(Project, number)
-    return session.scalar(select(Project).order_by(Project.id.desc()).limit(1))
 
 
 def ladder(project: Project | None, every: list[Run]) -> list[Rung]:
@@ -139,7 +133,9 @@ def first_run(session: Session) -> Step:
             "Start the first run", "Your data is here and the guide has answered.", "New run", "/new-run"
         )
     text = "Eight short questions tell which technique fits your data and goal, and why."
-    return Step("Find the technique that fits", text, "Answer the guide", "/guide")
+    current = use_cases.current(session)
+    href = f"/guide?project={current.id}" if current else "/guide"
+    return Step("Find the technique that fits", text, "Answer the guide", href)
 
 
 def build() -> None:

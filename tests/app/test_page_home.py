@@ -19,6 +19,8 @@ def test_an_empty_studio_offers_the_sample_and_ones_own_data(database: Path) -> 
     assert 'data-post="/api/sample"' in text
     assert 'data-then="/run?id={id}"' in text
     assert 'href="/datasets"' in text
+    assert '<a class="button" href="/guide">Answer the guide</a>' in text
+    assert text.count('data-post="/api/templates/') == 3
     assert "Not sure which technique fits?" in text
     assert text.count("primary") == 1
 
@@ -89,5 +91,17 @@ def test_a_phase_is_done_when_a_run_of_it_succeeded_and_the_next_one_is_marked(d
         base, data = made_runs.base(session), made_runs.version(session)
         run = made_runs.made(session, base, data, State.SUCCEEDED, losses=[1.0], project=project.id)
         states = [rung.state for rung in home.ladder(project, [run])]
+        number = project.id
     assert states == ["done", "done", "now", "later"]
-    assert "85 %" in page()
+    text = page()
+    assert "85 %" in text
+    for address in ("use-case?id", "guide?project", "ladder?project", "prompts?project", "evaluate?project"):
+        assert f'href="/{address}={number}"' in text
+
+
+def test_a_use_case_without_data_leads_to_the_guide_about_it(database: Path) -> None:
+    with db.transaction() as session:
+        session.add(Project(name="Directions"))
+    text = page()
+    assert '"button primary" href="/guide?project=1"' in text
+    assert "synthetic data" not in text

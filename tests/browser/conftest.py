@@ -190,14 +190,18 @@ def open_context(browser: Browser, address: str) -> BrowserContext:
 
 
 @pytest.fixture
-def new_page(new_studio: RunningStudio, browser: Browser) -> Iterator[Page]:
+def new_guard(new_studio: RunningStudio) -> Guard:
+    return Guard(new_studio.url)
+
+
+@pytest.fixture
+def new_page(new_studio: RunningStudio, browser: Browser, new_guard: Guard) -> Iterator[Page]:
     """The same as `page`, in the empty studio."""
-    guard = Guard(new_studio.url)
     context = open_context(browser, new_studio.url)
-    guard.watch(context)
+    new_guard.watch(context)
     yield context.new_page()
     context.close()
-    assert not guard.problems, "\n".join(guard.problems)
+    assert not new_guard.problems, "\n".join(new_guard.problems)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ ADDRESSES = {
     "/": "/",
     "/guide": "/guide",
     "/advice": "/advice",
+    "/use-cases": "/use-cases",
+    "/use-case": "/use-case",
     "/datasets": "/datasets",
     "/dataset": "/dataset?id=1",
     "/runs": "/runs",
