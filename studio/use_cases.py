@@ -131,9 +131,13 @@ def current(session: Session) -> Project | None:
 
 def belongings(session: Session, project_id: int) -> dict[str, int]:
     """How many datasets, runs and recommendations are its own; kinds of which there are none are left out."""
-    owners = {"dataset": Dataset, "run": Run, "recommendation": Recommendation}
+    owners: dict[str, InstrumentedAttribute[int | None]] = {
+        "dataset": Dataset.project_id,
+        "run": Run.project_id,
+        "recommendation": Recommendation.project_id,
+    }
     counted = {
-        word: session.scalar(select(func.count()).where(owner.project_id == project_id)) or 0
+        word: session.scalar(select(func.count(owner)).where(owner == project_id)) or 0
         for word, owner in owners.items()
     }
     return {word: count for word, count in counted.items() if count}
