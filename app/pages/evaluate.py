@@ -60,8 +60,10 @@ def setup(session: Session, query: Query) -> Any:
 
 
 def measurable(project: Project) -> list[tuple[int, Criterion]]:
-    """The criteria of a use case that have a grader, with their places."""
-    return [(place, each) for place, each in enumerate(use_cases.criteria(project)) if each.grader]
+    """The criteria of a use case that can be measured, with their places."""
+    return [
+        (place, each) for place, each in enumerate(use_cases.criteria(project)) if not use_cases.lacking(each)
+    ]
 
 
 def askable(session: Session) -> list[DatasetVersion]:

@@ -128,3 +128,9 @@ def test_the_first_answers_are_shown_while_the_others_still_come(database: Path)
 def test_a_run_of_another_kind_is_refused_in_words(database: Path) -> None:
     answer = made_runs.fragments().get("/parts/evaluate?id=99")
     assert "There is no run 99" in answer.text
+
+
+def test_a_criterion_that_waits_for_its_judge_is_not_offered(database: Path) -> None:
+    text = read(f"project={sample.load('engineering_questions')}")
+    assert 'name="criteria" value="1"' in text
+    assert 'name="criteria" value="2"' not in text
