@@ -188,9 +188,11 @@ def lacking(criterion: Criterion) -> str:
 
 
 def measured_by(project: Project) -> list[GraderChoice]:
-    """The graders of those criteria that can be measured, in their order, ready for a run."""
+    """The graders of those criteria that can be measured, in their order, ready for a run; equal names told
+    apart."""
+    taken: set[str] = set()
     ready = [each.grader for each in criteria(project) if each.grader and not lacking(each)]
-    return checked(ready)
+    return [_checked_grader(each, taken) for each in ready]
 
 
 def _models_missing(choice: GraderChoice) -> bool:

@@ -86,18 +86,12 @@ def launch(session: Session, wanted: Measurement, who: str = "") -> Run:
 
 
 def metrics(project: Project) -> list[GraderChoice]:
-    """The graders of the use case's criteria, the one that decides first; equal names told apart."""
-    found: list[GraderChoice] = []
-    for criterion in use_cases.criteria(project):
-        if criterion.grader is None:
-            continue
-        name, names = criterion.grader.name or criterion.grader.grader, {each.name for each in found}
-        called = next(each for each in (name, *(f"{name} {n}" for n in range(2, 9))) if each not in names)
-        found.append(criterion.grader.model_copy(update={"name": called}))
+    """The graders of the use case's criteria that can be measured, the one that decides first."""
+    found = use_cases.measured_by(project)
     if not found:
         raise StudioError(
             "Nothing measures this use case yet.",
-            hint="Choose a grader for one of its success criteria.",
+            hint="Choose a grader, and the judge where that is one, for one of its success criteria.",
             field="project",
         )
     return found

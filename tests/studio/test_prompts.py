@@ -308,3 +308,13 @@ def test_a_row_may_have_a_json_answer() -> None:
     assert (found.output, found.fields) == ('{"dose":2}', {"slice": "plain"})
     put = apply(Prompting(template="{slice}: {input}"), [{"role": "user", "content": "take two"}], row)
     assert put[-1]["content"] == "plain: take two"
+
+
+def test_a_criterion_that_waits_for_its_judge_keeps_no_other_from_being_measured(database: Path) -> None:
+    number = sample.load("engineering_questions")
+    with db.transaction() as session:
+        version = prompts.create(session, number, Prompting(system="Answer briefly."))
+        run = measuring.launch(
+            session, Measurement(project=number, prompts=[version.id], models=[sample.STARTER_NAME])
+        )
+        assert [each["name"] for each in run.graders] == ["rouge", "regex"]
