@@ -27,6 +27,7 @@ class Fact(_Shown):
     name: str
     value: str
     source: str = ""
+    changed: bool = False  # a threshold that this studio has set otherwise than shipped
 
 
 class RuledOutLine(_Shown):
@@ -43,6 +44,24 @@ class UnlockLine(_Shown):
     text: str
     share: float  # have / need, 0..1, for a bar
     changes_answer: bool
+
+
+class FlipLine(_Shown):
+    """One answer that, had it been otherwise, would lead to another technique: "With 500 … it would be …"."""
+
+    technique: str
+    title: str
+    text: str
+
+
+class VariantLine(_Shown):
+    """Another technique of the same kind; `suits`: these answers say that it fits."""
+
+    technique: str
+    title: str
+    fits: str
+    source: str
+    suits: bool
 
 
 class Gate(_Shown):
@@ -70,6 +89,8 @@ class Card(_Shown):
     missing: list[str]
     next_step: str
     unlocks: list[UnlockLine]
+    flips: list[FlipLine]
+    variants: list[VariantLine]
     ruled_out: list[RuledOutLine]
     gates: list[Gate]
     cautions: list[str]
@@ -81,8 +102,9 @@ class Card(_Shown):
 
 
 def make_card(recommendation: Recommendation, guide: Guide | None = None) -> Card:
-    """The card of a recommendation. `guide` is the one it was made with, the shipped one unless given."""
-    guide = guide or load()
+    """The card of a recommendation. `guide` is the one it was made with: the shipped one with the thresholds
+    that the recommendation keeps, unless given."""
+    guide = guide or guide_of(recommendation)
     technique = guide.techniques[recommendation.technique]
     phase = guide.phases[str(recommendation.phase)]
     return Card(
@@ -99,6 +121,8 @@ def make_card(recommendation: Recommendation, guide: Guide | None = None) -> Car
         missing=_say_missing(recommendation, guide),
         next_step=recommendation.next_step,
         unlocks=[_say_unlock(unlock, guide) for unlock in recommendation.unlocks],
+        flips=_list_flips(recommendation, guide),
+        variants=_list_variants(recommendation, guide),
         ruled_out=[
             RuledOutLine(technique=out.technique, title=guide.techniques[out.technique].title, why=out.why)
             for out in recommendation.ruled_out
@@ -116,6 +140,13 @@ def make_card(recommendation: Recommendation, guide: Guide | None = None) -> Car
     )
 
 
+def guide_of(recommendation: Recommendation) -> Guide:
+    """The shipped guide with the thresholds of that time; those that it no longer has are left out."""
+    shipped = load()
+    kept = recommendation.thresholds.items()
+    return shipped.with_thresholds({name: value for name, value in kept if name in shipped.thresholds})
+
+
 def sections(card: Card, own: Sequence[Fact] = ()) -> list[tuple[str, list[str]]]:
     """The card in headings and lines, as files hold it; `own` is this studio's estimate, kept apart from what
     AWS reported. Empty ones are left out."""
@@ -126,6 +157,8 @@ def sections(card: Card, own: Sequence[Fact] = ()) -> list[tuple[str, list[str]]
         ("Before going live", [line for gate in card.gates for line in (gate.says, *gate.checks)]),
         ("Mind", card.cautions),
         ("What more data would unlock", [line.text for line in card.unlocks]),
+        ("What would change this answer", [line.text for line in card.flips]),
+        ("Techniques of the same kind", [_write_variant(line) for line in card.variants]),
         ("Start parameters", _write_all(card.start_params)),
         (OWN_TITLE, [OWN_LABEL, *_write_all(own)] if own else []),
         ("As AWS reported", [card.benchmark_label, *_write_all(card.benchmark)]),
@@ -153,6 +186,10 @@ def _write_fact(fact: Fact) -> str:
     return f"{name} {fact.value}" + (f" ({fact.source})" if fact.source else "")
 
 
+def _write_variant(line: VariantLine) -> str:
+    return f"{line.title}{' (fits your answers)' if line.suits else ''}: {line.fits} ({line.source})"
+
+
 def _say_missing(recommendation: Recommendation, guide: Guide) -> list[str]:
     """ "You have 320 of 500 labelled examples: 180 more for a full SFT run."."""
     lines = []
@@ -178,6 +215,37 @@ def _say_unlock(unlock: Unlock, guide: Guide) -> UnlockLine:
         share=unlock.have / unlock.need,
         changes_answer=unlock.changes_answer,
     )
+
+
+def _list_flips(recommendation: Recommendation, guide: Guide) -> list[FlipLine]:
+    """Those that more data alone brings about stand among the unlocks already."""
+    unlocked = {
+        (unlock.technique, field)
+        for unlock in recommendation.unlocks
+        if unlock.changes_answer
+        for field in unlock.fields
+    }
+    return [
+        FlipLine(technique=flip.technique, title=guide.techniques[flip.technique].title, text=flip.text)
+        for flip in recommendation.flips
+        if (flip.technique, flip.field) not in unlocked
+    ]
+
+
+def _list_variants(recommendation: Recommendation, guide: Guide) -> list[VariantLine]:
+    """The techniques of the same kind, those that fit these answers first."""
+    answers, limits = recommendation.answers, recommendation.thresholds
+    lines = [
+        VariantLine(
+            technique=variant.technique,
+            title=variant.title,
+            fits=variant.fits,
+            source=variant.source,
+            suits=variant.expression.holds(answers, limits),
+        )
+        for variant in guide.techniques[recommendation.technique].variants
+    ]
+    return sorted(lines, key=lambda line: not line.suits)
 
 
 def _list_gates(recommendation: Recommendation, guide: Guide) -> list[Gate]:
@@ -213,6 +281,12 @@ def _list_assumed(recommendation: Recommendation, guide: Guide) -> list[Fact]:
 
 def _list_thresholds(recommendation: Recommendation, guide: Guide) -> list[Fact]:
     return [
-        Fact(name=name, value=words.format_number(value), source=guide.thresholds[name].source)
+        Fact(
+            name=guide.thresholds[name].title,
+            value=words.format_number(value),
+            source=guide.thresholds[name].source,
+            changed=value != load().limits.get(name),
+        )
         for name, value in recommendation.thresholds.items()
+        if name in guide.thresholds
     ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
+from itertools import chain
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -49,10 +50,12 @@ class Option(_Part):
     label: str
     help: str
     phrase: str
+    unknown: bool = False  # it says that something is not known yet: nobody is advised to change to it
 
 
 class Question(_Part):
-    """One field of the answers in plain words. `met`/`unmet` word a rule's `field == option`."""
+    """One field of the answers in plain words. `met`/`unmet` word a rule's `field == option`; `flip` another
+    answer to it: had it been {value}, and what was {given}."""
 
     kind: Literal["choice", "yes_no", "whole", "number", "share"]
     title: str
@@ -67,6 +70,7 @@ class Question(_Part):
     purpose: bool = False  # says what the person is after: a technique for something else is out at once
     met: str = ""
     unmet: tuple[str, str] | None = None
+    flip: tuple[str, str] = ("With {value} {noun}", " instead of {given}")
 
     @cached_property
     def phrases(self) -> dict[str | int, str]:
@@ -75,8 +79,13 @@ class Question(_Part):
 
 
 class Threshold(_Part):
+    """A number that rules speak of as `T[name]`; `title` and `help` say it in plain words."""
+
+    title: str
+    help: str
     value: float | int
     source: str
+    whole: bool = True
 
 
 class Rule(_Conditional):
@@ -95,6 +104,7 @@ class Route:
 
     rule: Rule
     position: int  # of the rule, from 0; the lower one wins
+    order: int  # of the way itself, among all
     technique: str
     conditions: tuple[Expression, ...]
     purposes: tuple[Expression, ...]  # the conditions that say what the person must be after
@@ -117,6 +127,17 @@ class StartParam(_Part):
     source: str
 
 
+class Variant(_Conditional):
+    """Another technique of the same kind, and when it fits; `when` says whether it does, as far as answers
+    tell."""
+
+    technique: str
+    title: str
+    fits: str
+    source: str
+    when: str = "False"
+
+
 class GuideTechnique(_Part):
     """One answer the guide can give. `phase` None: stay where you are; `run_as`: the runs it takes."""
 
@@ -128,6 +149,7 @@ class GuideTechnique(_Part):
     start_params: dict[str, StartParam]
     next_steps: tuple[NextStep, ...]
     passed_over: tuple[str, str] | None = None
+    variants: tuple[Variant, ...] = ()
 
 
 class DataGap(_Conditional):
@@ -180,6 +202,9 @@ class Guide(_Part):
     fields: dict[str, Question]
     defaults: dict[str, Any]
     thresholds: dict[str, Threshold]
+    ascending: tuple[
+        tuple[str, str], ...
+    ]  # pairs of thresholds, the first of which is never above the second
     rules: tuple[Rule, ...]
     families: dict[str, tuple[FamilyMember, ...]]
     conditions: dict[str, ConditionWords]
@@ -205,16 +230,36 @@ class Guide(_Part):
     @cached_property
     def routes(self) -> tuple[Route, ...]:
         """Every way to every technique, in the order of the rules; thresholds play no part in it."""
-        return tuple(
-            self._route(rule, position, member)
+        ways = [
+            (rule, position, member)
             for position, rule in enumerate(self.rules)
             for member in self.family(rule)
-        )
+        ]
+        return tuple(self._route(order, *way) for order, way in enumerate(ways))
 
-    def _route(self, rule: Rule, position: int, member: FamilyMember) -> Route:
+    def _route(self, order: int, rule: Rule, position: int, member: FamilyMember) -> Route:
         conditions = (*rule.expression.conditions, *member.expression.conditions)
         purposes = tuple(part for part in conditions if part.choice and self.fields[part.choice[0]].purpose)
-        return Route(rule, position, member.technique, conditions, purposes)
+        return Route(rule, position, order, member.technique, conditions, purposes)
+
+    @cached_property
+    def looked_at(self) -> dict[str, tuple[Expression, ...]]:
+        """Each field that a rule looks at, with the conditions that do."""
+        conditions = {part.source: part for route in self.routes for part in route.conditions}
+        found = {
+            name: tuple(part for part in conditions.values() if name in part.names) for name in self.fields
+        }
+        return {name: parts for name, parts in found.items() if parts}
+
+    @cached_property
+    def routes_by_field(self) -> dict[str, tuple[Route, ...]]:
+        """Each field that a rule looks at, with the routes that do, in the order of the rules."""
+        return {
+            name: tuple(
+                route for route in self.routes if any(name in part.names for part in route.conditions)
+            )
+            for name in self.looked_at
+        }
 
     def with_thresholds(self, changed: Mapping[str, float | int]) -> "Guide":
         """The same guide with thresholds of your own. Raises StudioError for a wrong name or value."""
@@ -226,13 +271,18 @@ class Guide(_Part):
                     hint="It knows: " + ", ".join(sorted(thresholds)) + ".",
                     field=name,
                 )
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            shipped = thresholds[name]
+            _check_threshold(name, shipped, value)
+            if value != shipped.value:
+                update = {"value": value, "source": f"set in this studio, shipped as {shipped.value:,g}"}
+                thresholds[name] = shipped.model_copy(update=update)
+        for lower, upper in self.ascending:
+            if thresholds[lower].value > thresholds[upper].value:
                 raise StudioError(
-                    f"The threshold '{name}' cannot be {value!r}.",
-                    hint="Give a number from 0 up.",
-                    field=name,
+                    f"“{thresholds[lower].title}” cannot be above “{thresholds[upper].title}”.",
+                    hint=f"They are {thresholds[lower].value:,g} and {thresholds[upper].value:,g}.",
+                    field=lower if lower in changed else upper,
                 )
-            thresholds[name] = Threshold(value=value, source="set in this studio")
         return self.model_copy(update={"thresholds": thresholds})
 
     @model_validator(mode="after")
@@ -253,9 +303,12 @@ class Guide(_Part):
                 self._check_names(rule, frozenset())
                 self._check_names(member, frozenset())
         outcomes: list[_Conditional] = [*self.data_gaps, *self.flags, *self.cautions]
-        outcomes += [step for technique in self.techniques.values() for step in technique.next_steps]
+        for technique in self.techniques.values():
+            outcomes += [*technique.next_steps, *technique.variants]
         for part in outcomes:
             self._check_names(part, OUTCOME_NAMES)
+        if not set(chain.from_iterable(self.ascending)) <= set(self.thresholds):
+            raise ValueError("`ascending` names an unknown threshold")
         for technique in self.techniques.values():
             if not technique.next_steps or technique.next_steps[-1].when != "True":
                 raise ValueError(f"{technique.title}: the last next step must always hold")
@@ -266,6 +319,15 @@ class Guide(_Part):
         unknown |= part.expression.thresholds - set(self.thresholds)
         if unknown:
             raise ValueError(f"{part.when!r} mentions the unknown {', '.join(sorted(unknown))}")
+
+
+def _check_threshold(name: str, shipped: Threshold, value: float | int) -> None:
+    kind = "a whole number" if shipped.whole else "a number"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value < float("inf") or (shipped.whole and value != int(value)):
+        raise StudioError(
+            f"The threshold “{shipped.title}” cannot be {value!r}.", hint=f"Give {kind} above 0.", field=name
+        )
 
 
 @cache

@@ -32,7 +32,8 @@ class Expression:
     `source` is the text in normal form. `names` and `thresholds` are what it looks at. `conditions` are its
     parts joined by `and` (itself, where there is only one). `choice` is `(field, values)` where it reads
     `field == value` or `field in (…)`; `floor` is `(expression, threshold)` where it reads
-    `expression >= T[threshold]`: both let the guide put a condition into words.
+    `expression >= T[threshold]`: both let the guide put a condition into words. `compared` are the two
+    sides of each comparison in it.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Expression:
     conditions: tuple["Expression", ...]
     choice: tuple[str, tuple[Any, ...]] | None
     floor: tuple["Expression", str] | None
+    compared: tuple[tuple["Expression", "Expression"], ...]
     step: Step
 
     def value(self, answers: Values, thresholds: Values) -> Any:
@@ -91,6 +93,7 @@ def _expression(node: ast.expr) -> Expression:
         conditions=tuple(_expression(part) for part in parts),
         choice=_choice(node),
         floor=_floor(node),
+        compared=_compared(node),
         step=step,
     )
     if not parts:
@@ -129,6 +132,14 @@ def _floor(node: ast.expr) -> tuple[Expression, str] | None:
         ):
             return _expression(left), name
     return None
+
+
+def _compared(node: ast.expr) -> tuple[tuple[Expression, Expression], ...]:
+    return tuple(
+        (_expression(part.left), _expression(part.comparators[0]))
+        for part in ast.walk(node)
+        if isinstance(part, ast.Compare) and isinstance(part.ops[0], (ast.Eq, ast.NotEq, *_ORDERINGS))
+    )
 
 
 def _compile(node: ast.expr) -> Step:

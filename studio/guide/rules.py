@@ -4,14 +4,16 @@
 the recommendation is its caller's business.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from studio.guide import words
+from studio.guide.case import Case
 from studio.guide.document import Guide, GuideTechnique, Route, Rule, load
 from studio.guide.expressions import Expression
+from studio.guide.flips import Flip, find_flips
 from studio.guide.questions import Answers
 
 BENCHMARK_KEYS = ("name", "weeks", "investment", "data")
@@ -86,43 +88,12 @@ class Recommendation(_Result):
     benchmark: dict[str, str]
     next_step: str
     unlocks: list[Unlock]
+    flips: list[Flip] = Field(default_factory=list)  # empty in what was stored before there were any
     assumed: list[str]
     answers: dict[str, Any]
     thresholds: dict[str, int | float]
     guide_version: int
     trace: list[RuleTrace]
-
-
-@dataclass(frozen=True)
-class _Case:
-    """One person's complete answers under one guide; everything below reads from here."""
-
-    guide: Guide
-    values: dict[str, Any]
-    limits: dict[str, float | int]
-    known: dict[str, bool] = field(default_factory=dict)  # condition -> whether it holds; filled on first use
-
-    def holds(self, condition: Expression) -> bool:
-        if condition.source not in self.known:
-            self.known[condition.source] = condition.holds(self.values, self.limits)
-        return self.known[condition.source]
-
-    def failing(self, route: Route) -> list[Expression]:
-        return [condition for condition in route.conditions if not self.holds(condition)]
-
-    def first_route(self) -> Route:
-        return next(route for route in self.guide.routes if all(map(self.holds, route.conditions)))
-
-    def is_aimed(self, route: Route) -> bool:
-        """The person is after what this route is for, whatever else it lacks."""
-        return all(map(self.holds, route.purposes))
-
-    def distance(self, route: Route) -> tuple[float, ...]:
-        """How far a route is from fitting: conditions failing, those not counts, largest shortfall."""
-        failing = self.failing(route)
-        counts = [condition.floor for condition in failing if condition.floor]
-        short = [self.limits[name] - counted.value(self.values, self.limits) for counted, name in counts]
-        return len(failing), len(failing) - len(counts), max(short, default=0), route.position
 
 
 def recommend(answers: Answers, guide: Guide | None = None) -> Recommendation:
@@ -131,11 +102,11 @@ def recommend(answers: Answers, guide: Guide | None = None) -> Recommendation:
     `guide` is the shipped one unless given (see `Guide.with_thresholds`).
     """
     guide = guide or load()
-    case = _Case(guide, answers.model_dump(), guide.limits)
+    case = case_of(answers, guide)
     winner = case.first_route()
     technique = guide.techniques[winner.technique]
     outcome = _describe_outcome(case, winner, technique)
-    after = _Case(guide, case.values | outcome, case.limits)
+    after = Case(guide, case.values | outcome, case.limits)
     unlocks = _find_unlocks(case, winner)
     ruled_out = [
         RuledOut(
@@ -163,12 +134,22 @@ def recommend(answers: Answers, guide: Guide | None = None) -> Recommendation:
         benchmark={key: getattr(guide.phases[str(outcome["phase"])], key) for key in BENCHMARK_KEYS},
         next_step=_find_next_step(after, technique),
         unlocks=unlocks,
+        flips=find_flips(case, winner, answers.model_fields_set),
         assumed=_list_assumed(answers, case, winner),
         answers=case.values,
         thresholds=case.limits,
         guide_version=guide.version,
         trace=[_trace(case, rule, rule is winner.rule) for rule in guide.rules],
     )
+
+
+def technique_of(answers: Answers, guide: Guide | None = None) -> str:
+    """The technique alone, for those who ask often."""
+    return case_of(answers, guide or load()).first_route().technique
+
+
+def case_of(answers: Answers, guide: Guide) -> Case:
+    return Case(guide, answers.model_dump(), guide.limits)
 
 
 def find_phase_for_target(guide: Guide, target: float | None) -> int | None:
@@ -178,7 +159,7 @@ def find_phase_for_target(guide: Guide, target: float | None) -> int | None:
     return next(phase for bound, phase in guide.target_to_phase if target <= bound)
 
 
-def _describe_outcome(case: _Case, winner: Route, technique: GuideTechnique) -> dict[str, Any]:
+def _describe_outcome(case: Case, winner: Route, technique: GuideTechnique) -> dict[str, Any]:
     """What flags, cautions, gaps and next steps may look at beside the answers."""
     phase = technique.phase or max(1, case.values["phase_done"])
     reported = case.guide.phases[str(phase)]
@@ -193,7 +174,7 @@ def _describe_outcome(case: _Case, winner: Route, technique: GuideTechnique) -> 
     }
 
 
-def _say_why(case: _Case, winner: Route) -> list[str]:
+def _say_why(case: Case, winner: Route) -> list[str]:
     """The rule's own sentence, then the numbers behind it; for a last resort, what kept better rules away."""
     said = [words.say_met(case.guide, condition, case.values) for condition in winner.conditions]
     reasons = [winner.rule.why, *(sentence for sentence in said if sentence)]
@@ -202,7 +183,7 @@ def _say_why(case: _Case, winner: Route) -> list[str]:
     return reasons
 
 
-def _say_nearest_misses(case: _Case, winner: Route, at_most: int = 3) -> list[str]:
+def _say_nearest_misses(case: Case, winner: Route, at_most: int = 3) -> list[str]:
     """What the nearest earlier rules for the same purpose lacked, one sentence a rule and technique."""
     missed: list[Route] = []
     for route in sorted(case.guide.routes[: case.guide.routes.index(winner)], key=case.distance):
@@ -212,7 +193,7 @@ def _say_nearest_misses(case: _Case, winner: Route, at_most: int = 3) -> list[st
     return [_say_shortfall(case, route.technique, case.failing(route)) for route in missed[:at_most]]
 
 
-def _say_why_not(case: _Case, routes: list[Route], name: str, winner: Route) -> str:
+def _say_why_not(case: Case, routes: list[Route], name: str, winner: Route) -> str:
     """One sentence: passed over by an earlier rule, for another purpose, or short of something."""
     technique = case.guide.techniques[name]
     aimed = [route for route in routes if case.is_aimed(route)]
@@ -236,7 +217,7 @@ def _say_passed_over(guide: Guide, technique: GuideTechnique, winner: Route, fit
     )
 
 
-def _say_wrong_purpose(case: _Case, technique: GuideTechnique, routes: list[Route]) -> str:
+def _say_wrong_purpose(case: Case, technique: GuideTechnique, routes: list[Route]) -> str:
     """The purpose that fails, with everything the technique's rules would accept there."""
     purposes = [part for route in routes for part in route.purposes if not case.holds(part)]
     wrong = [part.choice for part in purposes if part.choice]
@@ -247,7 +228,7 @@ def _say_wrong_purpose(case: _Case, technique: GuideTechnique, routes: list[Rout
     return f"{technique.title} {needed}; {present}."
 
 
-def _say_shortfall(case: _Case, name: str, failing: list[Expression]) -> str:
+def _say_shortfall(case: Case, name: str, failing: list[Expression]) -> str:
     """ "DPO needs 1,000 preference pairs; you have 320." Two failures at most, each about other answers."""
     told: list[tuple[str, str]] = []
     seen: set[str] = set()
@@ -261,12 +242,12 @@ def _say_shortfall(case: _Case, name: str, failing: list[Expression]) -> str:
     return f"{title} " + " and ".join(f"{needed} ({present})" for needed, present in told) + "."
 
 
-def _find_next_step(after: _Case, technique: GuideTechnique) -> str:
+def _find_next_step(after: Case, technique: GuideTechnique) -> str:
     step = next(step for step in technique.next_steps if after.holds(step.expression))
     return words.fill(step.text, after.guide, after.values)
 
 
-def _measure_gap(after: _Case) -> dict[str, int | float]:
+def _measure_gap(after: Case) -> dict[str, int | float]:
     """What is short for the recommended technique, and by how many."""
     gap: dict[str, int | float] = {}
     for part in after.guide.data_gaps:
@@ -276,7 +257,7 @@ def _measure_gap(after: _Case) -> dict[str, int | float]:
     return gap
 
 
-def _find_unlocks(case: _Case, winner: Route) -> list[Unlock]:
+def _find_unlocks(case: Case, winner: Route) -> list[Unlock]:
     """Techniques that one count alone keeps away, those that would change the answer first."""
     found: dict[str, Unlock] = {}
     for route in case.guide.routes:
@@ -291,7 +272,7 @@ def _rank_unlock(unlock: Unlock) -> tuple[bool, float]:
     return not unlock.changes_answer, unlock.missing
 
 
-def _find_unlock(case: _Case, route: Route) -> Unlock | None:
+def _find_unlock(case: Case, route: Route) -> Unlock | None:
     failing = case.failing(route)
     if len(failing) != 1 or failing[0].floor is None or not words.noun_of(case.guide, failing[0]):
         return None
@@ -299,7 +280,7 @@ def _find_unlock(case: _Case, route: Route) -> Unlock | None:
     have, need = counted.value(case.values, case.limits), case.limits[threshold]
     fields = list(failing[0].looks_at)
     more = {fields[0]: case.values[fields[0]] + need - have}
-    richer = _Case(case.guide, case.values | more, case.limits)
+    richer = Case(case.guide, case.values | more, case.limits)
     return Unlock(
         technique=route.technique,
         rule=route.rule.id,
@@ -311,7 +292,7 @@ def _find_unlock(case: _Case, route: Route) -> Unlock | None:
     )
 
 
-def _list_assumed(answers: Answers, case: _Case, winner: Route) -> list[str]:
+def _list_assumed(answers: Answers, case: Case, winner: Route) -> list[str]:
     """Open answers that could have mattered: the deciding rule asks, or an earlier one of its purpose."""
     used: set[str] = set()
     for route in case.guide.routes:
@@ -320,7 +301,7 @@ def _list_assumed(answers: Answers, case: _Case, winner: Route) -> list[str]:
     return [name for name in case.guide.fields if name in used - answers.model_fields_set]
 
 
-def _trace(case: _Case, rule: Rule, decided: bool) -> RuleTrace:
+def _trace(case: Case, rule: Rule, decided: bool) -> RuleTrace:
     conditions = [
         ConditionTrace(
             condition=part.source,

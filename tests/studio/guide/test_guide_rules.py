@@ -12,7 +12,7 @@ from studio.guide import words
 from studio.guide.card import make_card, to_markdown
 from studio.guide.document import load
 from studio.guide.questions import Answers, read_answers
-from studio.guide.rules import find_phase_for_target, recommend
+from studio.guide.rules import find_phase_for_target, recommend, technique_of
 
 GUIDE = load()
 LIMITS = GUIDE.limits
@@ -199,6 +199,7 @@ def test_any_answers_give_one_recommendation_with_a_reason_and_a_next_step():
         rules.add(result.rule)
         techniques.add(result.technique)
         assert result.rule == expected_rule(result.answers)
+        assert result.technique == technique_of(answers)
         assert [tried.rule for tried in result.trace if tried.decided] == [result.rule]
         assert all(result.reasons)
         assert len(result.reasons) >= 1
@@ -210,6 +211,9 @@ def test_any_answers_give_one_recommendation_with_a_reason_and_a_next_step():
             assert "{" not in text
             assert "None" not in text
             assert type(result).model_validate_json(result.model_dump_json()) == result
+            for flip in result.flips:
+                other = read_answers(result.answers | {flip.field: flip.value})
+                assert technique_of(other) == flip.technique
     assert techniques == TECHNIQUES
     assert rules >= {rule.id for rule in GUIDE.rules} - {"R08", "R11", "R14", "R21", "R22", "R24"}
 
@@ -295,12 +299,29 @@ def test_a_studio_can_set_its_own_thresholds():
 
 
 @pytest.mark.parametrize(
-    "changed", [{"sft_minimum": 3}, {"sft_min": -1}, {"sft_min": "3"}, {"sft_min": True}]
+    "changed",
+    [
+        {"sft_minimum": 3},
+        {"sft_min": -1},
+        {"sft_min": 0},
+        {"sft_min": "3"},
+        {"sft_min": True},
+        {"sft_min": 0.5},
+        {"sft_min": float("inf")},
+        {"sft_min": 5001},
+        {"pairs_max": 999},
+    ],
 )
 def test_a_threshold_it_cannot_take_is_refused_by_name(changed):
     with pytest.raises(StudioError) as caught:
         GUIDE.with_thresholds(changed)
     assert caught.value.field in changed
+
+
+def test_thresholds_may_be_equal_and_one_counts_in_parts():
+    changed = {"sft_min": 5000, "sft_max": 5000, "cpt_tokens_m_min": 0.5}
+    assert changed.items() <= GUIDE.with_thresholds(changed).limits.items()
+    assert GUIDE.with_thresholds({"sft_min": 500}).thresholds["sft_min"] == GUIDE.thresholds["sft_min"]
 
 
 def test_cautions_tell_of_a_budget_below_what_aws_reported():
