@@ -6,7 +6,8 @@
   window.guides = true;
   const PAUSE = 350; // ms after the last key in a number
   let timer = 0;
-  let moved = false;
+  let moved = true;
+  let begun = false;
   let saving = Promise.resolve(true);
 
   // {field: text, or null for "I don't know"} of the named fields; an empty number was not answered.
@@ -36,7 +37,9 @@
     for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
     const query = new URLSearchParams(location.search);
     try {
-      const kept = await studio.send("/api/guide/drafts", { draft: query.get("draft") ?? "", answers: read(form) });
+      const project = query.has("draft") || !query.has("project") ? null : Number(query.get("project"));
+      const given = { draft: query.get("draft") ?? "", answers: read(form), project };
+      const kept = await studio.send("/api/guide/drafts", given);
       if (!query.has("draft")) {
         history.replaceState(null, "", `/guide?draft=${kept.draft}&step=${form.dataset.step}`);
       }
@@ -103,14 +106,23 @@
     if (event.target.closest?.(".stepper a, .asking a")) moved = true;
   });
 
-  // After a step the reader, and the keyboard, begin at its question. What was asked of the step before may
-  // still arrive once more; it does not count.
+  // After a step the keyboard stands at its first answer, from where Enter goes on; on a phone, where that would
+  // open the keys, at its title. What was asked of the step before may still arrive once more; it does not count.
   document.addEventListener("studio:placed", (event) => {
     if (!moved) return;
     const form = event.detail.element.querySelector("form[data-guide]");
     if (form?.dataset.step !== (new URLSearchParams(location.search).get("step") ?? "1")) return;
     moved = false;
-    document.getElementById("guide-title").focus({ preventScroll: true });
-    scrollTo({ top: 0 });
+    const isFirst = !begun;
+    begun = true;
+    if (isFirst && document.activeElement !== document.body) return;
+    beginAt(form).focus({ preventScroll: true });
+    if (!isFirst) scrollTo({ top: 0 });
   });
+
+  function beginAt(form) {
+    const first = form.querySelector("input:not(:disabled)");
+    if (!first || matchMedia("(pointer: coarse)").matches) return document.getElementById("guide-title");
+    return form.querySelector(`input[type=radio][name="${first.name}"]:checked`) ?? first;
+  }
 })();

@@ -1,32 +1,21 @@
-"""What the guide was told and what it answered, remembered; and what the studio can count for it.
+"""What the guide was told and what it answered, remembered; and the guide as this studio has set it.
 
 `studio.guide` decides and knows no database; this keeps its answers beside the runs that follow from them.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from studio import events, techniques
-from studio.datasets import library
+from studio import events, preferences, techniques
 from studio.errors import NotFound, StudioError
 from studio.guide import card, document, questions, rules
-from studio.models import Dataset, DatasetVersion, Recommendation, Run
+from studio.models import Recommendation
 
-# Which answer of the guide the rows of a shape count for. Thumbs are told apart by their labels.
-COUNTED = {
-    "chat": "n_labelled",
-    "instruction": "n_labelled",
-    "classification": "n_labelled",
-    "preference": "n_pairs",
-    "rated": "n_ratings",
-    "prompt": "n_prompts",
-    "retrieval": "n_query_passages",
-}
+THRESHOLDS = "thresholds"  # of studio.preferences
 
 
 class Decision(StrEnum):
@@ -37,20 +26,39 @@ class Decision(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True)
-class Count:
-    """How many the registered datasets hold for one answer, and which they are."""
+def guide(session: Session) -> document.Guide:
+    """The guide with the thresholds of this studio. Everything that recommends asks this one."""
+    shipped = document.load()
+    kept = preferences.get(session, THRESHOLDS)
+    return shipped.with_thresholds({name: kept[name] for name in kept if name in shipped.thresholds})
 
-    value: int
-    sources: tuple[str, ...]
+
+def set_thresholds(
+    session: Session, changed: Mapping[str, float | int | None], who: str = ""
+) -> document.Guide:
+    """Keeps these thresholds beside those that were set before; None goes back to what is shipped. Raises
+    StudioError for a value that cannot be. Advice that was given keeps the thresholds of its time."""
+    shipped = document.load()
+    before = preferences.get(session, THRESHOLDS)
+    known = {name: value for name, value in before.items() if name in shipped.thresholds}
+    wanted = {name: value for name, value in (known | dict(changed)).items() if value is not None}
+    after = shipped.with_thresholds(wanted)
+    ours = {name: value for name, value in after.limits.items() if value != shipped.limits[name]}
+    if ours != before:
+        preferences.put(session, THRESHOLDS, ours, who)
+    return after
 
 
-def save(session: Session, answers: dict[str, Any], who: str = "") -> Recommendation:
+def save(
+    session: Session, answers: dict[str, Any], who: str = "", *, project_id: int | None = None
+) -> Recommendation:
     """Asks the guide and keeps the answer. Raises StudioError naming an answer that cannot be."""
     read = questions.read_answers(answers)
-    result = rules.recommend(read)
+    result = rules.recommend(read, guide(session))
     kept = Recommendation(
-        answers=read.model_dump(mode="json", exclude_unset=True), result=result.model_dump(mode="json")
+        project_id=project_id,
+        answers=read.model_dump(mode="json", exclude_unset=True),
+        result=result.model_dump(mode="json"),
     )
     session.add(kept)
     session.flush()
@@ -69,8 +77,10 @@ def get(session: Session, recommendation_id: int) -> Recommendation:
     return found
 
 
-def newest(session: Session) -> Recommendation | None:
-    return session.scalar(select(Recommendation).order_by(Recommendation.id.desc()).limit(1))
+def newest(session: Session, project_id: int | None = None) -> Recommendation | None:
+    """The newest of a use case, or of all."""
+    query = select(Recommendation).order_by(Recommendation.id.desc()).limit(1)
+    return session.scalar(query.where(Recommendation.project_id == project_id) if project_id else query)
 
 
 def decide(
@@ -107,43 +117,3 @@ def first_run(shown: card.Card) -> str:
     """The technique of the studio to begin this advice with; empty where it is no training or not here."""
     wanted = shown.run_as[0] if shown.trainable and shown.run_as else ""
     return wanted if wanted in {technique.name for technique in techniques.all()} else ""
-
-
-def counts(session: Session) -> dict[str, Count]:
-    """Answers of the guide that the registered datasets already hold, by the answer's name.
-
-    Of each dataset the newest version counts that is no part of a split, so that no row counts twice; what
-    runs are measured on does not count, since nothing may learn from it."""
-    found: dict[str, list[tuple[int, str]]] = {}
-    measured = set(session.scalars(select(Run.held_out_id)))
-    for version in filter(None, map(_whole, library.listed(session))):
-        if version.id in measured:
-            continue
-        for name, rows in _answers_in(version):
-            if rows:
-                found.setdefault(name, []).append((rows, version.title))
-    return {
-        name: Count(sum(rows for rows, _ in parts), tuple(title for _, title in parts))
-        for name, parts in found.items()
-    }
-
-
-def completed(session: Session, given: dict[str, Any]) -> dict[str, Any]:
-    """A person's answers, and what the studio counts itself where they said nothing."""
-    return {name: count.value for name, count in counts(session).items()} | given
-
-
-def _whole(dataset: Dataset) -> DatasetVersion | None:
-    """The newest version that is no part of a split; without one, the newest that is for training."""
-    whole = [version for version in dataset.versions if not version.split]
-    parts = [version for version in dataset.versions if version.split == "train"]
-    return next(iter([*reversed(whole), *reversed(parts)]), None)
-
-
-def _answers_in(version: DatasetVersion) -> Iterable[tuple[str, int]]:
-    if version.shape in COUNTED:
-        return [(COUNTED[version.shape], version.rows)]
-    if version.shape == "labelled":
-        labels = version.report.get("statistics", {}).get("labels", {})
-        return [("n_binary_pos", labels.get("True", 0)), ("n_binary_neg", labels.get("False", 0))]
-    return []

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from studio import db, recommendations
 from studio.guide import questions, rules
 from studio.guide.rules import Recommendation
 
@@ -13,7 +14,8 @@ router = APIRouter(prefix="/api", tags=["guide"])
 @router.post("/guide")
 def recommend(answers: dict[str, Any]) -> Recommendation:
     """What to do with these answers (by the guide's field names; missing ones take its defaults) and why."""
-    return rules.recommend(questions.read_answers(answers))
+    with db.reading() as session:
+        return rules.recommend(questions.read_answers(answers), recommendations.guide(session))
 
 
 @router.get("/guide/questions")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.people import who
 from app.setup import forecast
-from studio import db, drafts, recommendations
+from studio import db, drafts, interview, recommendations
 from studio.errors import StudioError
 from studio.guide import card, questions
 from studio.models import Project
@@ -19,10 +19,12 @@ router = APIRouter(prefix="/api", tags=["guide"])
 
 
 class Given(BaseModel):
-    """Answers by field; null says “I don't know”. `recommendation` starts from answers given before."""
+    """Answers by field; null says “I don't know”. A new draft may begin for a use case (`project`), or with
+    the answers of a `recommendation`."""
 
     draft: str = Field("", max_length=60, description="Empty starts a new one.")
     answers: dict[str, Any] = Field(default_factory=dict)
+    project: int | None = None
     recommendation: int | None = None
 
 
@@ -40,10 +42,9 @@ def keep(given: Given) -> dict[str, str]:
     read = {name: read_answer(name, value) for name, value in given.answers.items()}
     key = given.draft or drafts.new_key("guide")
     with db.transaction() as session:
-        before: dict[str, Any] = drafts.get(session, key).get("answers", {})
         if given.recommendation is not None:
-            before = recommendations.get(session, given.recommendation).answers
-        drafts.put(session, key, {"answers": before | read})
+            interview.begin_with(session, key, given.recommendation)
+        interview.answer(session, key, read, given.project)
     return {"draft": key}
 
 
@@ -51,8 +52,9 @@ def keep(given: Given) -> dict[str, str]:
 def finish(key: str, request: Request) -> dict[str, Any]:
     """Makes the recommendation. The draft stays, so that going back in the browser finds it."""
     with db.transaction() as session:
-        given = drafts.get(session, key).get("answers", {})
-        made = recommendations.save(session, recommendations.completed(session, given), who(request))
+        said = interview.get(session, key)
+        project = said.project.id if said.project else None
+        made = recommendations.save(session, said.completed, who(request), project_id=project)
         return {"id": made.id, "url": f"/guide?recommendation={made.id}"}
 
 

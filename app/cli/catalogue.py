@@ -84,9 +84,12 @@ def _speak_report(report: dict[str, Any]) -> str:
 )
 def guide(answers: Any) -> dict[str, Any]:
     """Say which technique fits the answers in a JSON file, and why."""
+    from studio import db, recommendations
     from studio.guide import questions, rules
 
-    found = rules.recommend(questions.read_answers(read_json(answers)))
+    read = questions.read_answers(read_json(answers))
+    with db.reading() as session:
+        found = rules.recommend(read, recommendations.guide(session))
     wanted = {"technique", "rule", "reasons", "ruled_out", "data_gap", "phase", "flags", "next_step"}
     return found.model_dump(mode="json", include=wanted)
 

@@ -1,7 +1,7 @@
 """The decision guide at /guide: eight steps, one decision each, then the answer card.
 
 The questions, the rules and every word of the advice come from `studio.guide`. Answers lie in a draft whose
-key is in the address; `static/guide.js` sends them as they are given.
+key is in the address; `static/guide.js` sends them as they are given. `?project=7` begins one for a use case.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from app.navigation import Page
 from app.parts import Query, assets, fragment, live, render
 from app.setup import forecast, verdict
 from app.toolkit import gr, html
-from studio import db, drafts, outcomes, recommendations, techniques
-from studio.guide import card, questions, rules
-from studio.guide.document import load
+from studio import db, interview, outcomes, recommendations, techniques, use_cases
+from studio.guide import card, questions, rules, words
+from studio.guide.document import Guide, load
+from studio.interview import Change, Interview
 from studio.models import Project, Recommendation
 
 # Where to go with advice that is no training.
@@ -40,44 +41,85 @@ def guide(query: Query) -> Markup:
 def step(query: Query) -> Markup:
     steps = questions.list_steps()
     at = min(max(query.maybe("step", 1) or 1, 1), len(steps))
-    key = query.text("draft")
+    key, number = query.text("draft"), query.maybe("project")
     with db.reading() as session:
-        given = drafts.get(session, key).get("answers", {})
-        counted = recommendations.counts(session)
-        newest = recommendations.newest(session) if not key else None
+        if number is not None:
+            use_cases.get(session, number)
+        said = interview.get(session, key, number)
+        project = said.project.id if said.project else None
+        newest = recommendations.newest(session, project) if not key else None
         earlier = (newest, recommendations.card_of(newest).title) if newest else None
-    asked = [describe(name, given, counted) for name in steps[at - 1].fields]
-    done = [any(name in given for name in each.fields) for each in steps]
-    return render("guide_step.html", steps=steps, at=at, key=key, asked=asked, done=done, earlier=earlier)
+    return render(
+        "guide_step.html",
+        steps=steps,
+        at=at,
+        key=key,
+        begun=f"draft={key}&" if key else f"project={project}&" if project else "",
+        project=said.project,
+        asked=[describe(name, said) for name in steps[at - 1].fields],
+        done=[any(map(said.is_answered, each.fields)) for each in steps],
+        earlier=earlier,
+    )
 
 
-def describe(name: str, given: dict[str, Any], counted: dict[str, recommendations.Count]) -> dict[str, Any]:
-    """One question with what is in its field now: said by the person, counted by the studio, or nothing."""
-    count = counted.get(name)
-    known = name in given
-    value = given[name] if known else count.value if count else None
+def describe(name: str, said: Interview) -> dict[str, Any]:
+    """One question with what is in its field now: said by the person, known to the studio, or nothing."""
+    known = said.beforehand.get(name)
+    question = questions.get_question(name)
+    value = said.completed.get(name)
     return {
         "name": name,
-        "question": questions.get_question(name),
+        "question": question,
         "value": value,
-        "unknown": known and value is None,
-        "count": count,
-        "is_counted": count is not None and value == count.value,
+        "unknown": name in said.answers and value is None,
+        "known": known,
+        "is_known": known is not None and value == known.value,
+        "known_value": answer_in_words(name, known.value) if known else "",
     }
+
+
+def answer_in_words(name: str, value: Any) -> str:
+    """An answer as its form says it: "800", "85%", "It gets the task wrong", "I don't know"."""
+    question = questions.get_question(name)
+    if value is None:
+        return "I don't know"
+    label = next((option.label for option in question.options if option.value == value), "")
+    return label or words.format_answer(load(), name, value)
 
 
 @fragment("guide-side")
 def side(query: Query) -> Markup:
-    """What the guide would say now; empty beside the answer card."""
+    """What the guide would say now, and what each answer changed; empty beside the answer card."""
     if query.maybe("recommendation") is not None:
         return Markup()
     with db.reading() as session:
-        said = drafts.get(session, query.text("draft")).get("answers", {})
-        answers = recommendations.completed(session, said)
-    if not said:
-        return render("guide_side.html", shown=None, answered=0, total=0)
-    shown = card.make_card(rules.recommend(questions.read_answers(answers)))
-    return render("guide_side.html", shown=shown, answered=len(said), total=len(load().fields))
+        said = interview.get(session, query.text("draft"), query.maybe("project"))
+        guide = recommendations.guide(session)
+    if not said.answers and said.project is None:
+        return render("guide_side.html", shown=None)
+    return render(
+        "guide_side.html",
+        shown=card.make_card(rules.recommend(questions.read_answers(said.completed), guide), guide),
+        changes=[tell(change, guide) for change in interview.changes(said, guide)],
+        answered=sum(map(said.is_answered, guide.fields)),
+        total=len(guide.fields),
+        project=said.project,
+    )
+
+
+def tell(change: Change, guide: Guide) -> dict[str, Any]:
+    """What one answer changed, as the side panel says it."""
+    question = questions.get_question(change.field)
+    before = guide.techniques[change.before].title if change.before else ""
+    title = guide.techniques[change.technique].title
+    instead = f"{title} instead of {before}" if before else title
+    return {
+        "field": change.field,
+        "question": question.title,
+        "value": answer_in_words(change.field, change.value),
+        "is_changed": change.technique != change.before,
+        "outcome": "no change" if change.technique == change.before else instead,
+    }
 
 
 def answer(number: int) -> Markup:

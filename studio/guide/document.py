@@ -274,8 +274,9 @@ class Guide(_Part):
             shipped = thresholds[name]
             _check_threshold(name, shipped, value)
             if value != shipped.value:
-                update = {"value": value, "source": f"set in this studio, shipped as {shipped.value:,g}"}
-                thresholds[name] = shipped.model_copy(update=update)
+                source = f"set in this studio, shipped as {shipped.value:,g}"
+                ours = int(value) if shipped.whole else value
+                thresholds[name] = shipped.model_copy(update={"value": ours, "source": source})
         for lower, upper in self.ascending:
             if thresholds[lower].value > thresholds[upper].value:
                 raise StudioError(

@@ -1,5 +1,6 @@
 """The guide's page: steps, drafts, the answer as it forms, and the card."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app import errors, parts
-from app.api import guide_draft
-from app.pages import guide as page
-from studio import db, recommendations
+from app.api import guide, guide_draft, thresholds
+from app.pages.guide import PAGE
+from studio import db, interview, known, recommendations
 from studio.guide import questions
+from studio.guide.document import load
 from studio.models import Dataset, DatasetVersion, Project, Recommendation, Run
 
 SFT = {"main_gap": "task_accuracy", "phase_done": "1", "n_labelled": "800"}
@@ -21,7 +23,7 @@ SFT = {"main_gap": "task_accuracy", "phase_done": "1", "n_labelled": "800"}
 def browser(database: Path) -> TestClient:
     app = FastAPI()
     errors.install(app)
-    for router in (parts.router, guide_draft.router):
+    for router in (parts.router, guide.router, guide_draft.router, thresholds.router):
         app.include_router(router)
     return TestClient(app)
 
@@ -93,7 +95,7 @@ def test_counts_come_from_registered_datasets_and_say_so(browser: TestClient) ->
     assert "Counted from notes · v1" in text
     assert 'value="7"' in text
     with db.reading() as session:
-        counts = recommendations.counts(session)
+        counts = known.of(session)
     assert {name: count.value for name, count in counts.items()} == {
         "n_labelled": 320,
         "n_binary_pos": 7,
@@ -106,7 +108,7 @@ def test_rows_that_a_run_is_measured_on_do_not_count(browser: TestClient) -> Non
     with db.transaction() as session:
         session.add(Run(name="r", technique="sft", held_out_id=1))
     with db.reading() as session:
-        assert recommendations.counts(session) == {}
+        assert known.of(session) == {}
 
 
 def test_the_side_panel_follows_the_answers(browser: TestClient) -> None:
@@ -115,6 +117,74 @@ def test_the_side_panel_follows_the_answers(browser: TestClient) -> None:
     assert "SFT" in shown(browser, "guide-side", draft=draft)
     keep(browser, draft, phase_done="0")
     assert "Prompt engineering" in shown(browser, "guide-side", draft=draft)
+
+
+def test_the_side_panel_lists_what_each_answer_changed_the_newest_first(browser: TestClient) -> None:
+    draft = keep(browser, phase_done="1")
+    keep(browser, draft, main_gap="task_accuracy")
+    keep(browser, draft, n_labelled="800")
+    keep(browser, draft, stakes="low")
+    text = shown(browser, "guide-side", draft=draft)
+    line = r'You said: .*? <b>(.*?)</b></span> <span class="(\w+)">(?:<span.*?</span>)?(.*?)<'
+    said = re.findall(line, text)
+    assert said == [
+        ("Little", "muted", "no change"),
+        ("800", "outcome", "SFT instead of Collecting labels"),
+        ("It gets the task wrong", "muted", "no change"),
+        ("Prompt engineering", "outcome", "Collecting labels"),
+    ]
+    assert 'data-announce="What happens when it is wrong? Little: no change. The answer so far: SFT"' in text
+
+
+def test_an_answer_that_is_given_again_moves_to_the_top_of_what_changed(browser: TestClient) -> None:
+    draft = keep(browser, phase_done="1", main_gap="task_accuracy", n_labelled="800")
+    keep(browser, draft, main_gap="preference_alignment", n_labelled="800")
+    with db.reading() as session:
+        said = interview.get(session, draft)
+        changes = interview.changes(said, load())
+    assert said.order == ["phase_done", "n_labelled", "main_gap"]
+    assert [change.field for change in changes] == ["main_gap", "n_labelled", "phase_done"]
+    assert [(change.before, change.technique) for change in changes][-1] == ("", "collect_labels")
+
+
+def test_what_was_counted_is_told_as_changed_only_where_a_person_says_otherwise(browser: TestClient) -> None:
+    register("notes", "chat", 320)
+    draft = keep(browser, phase_done="1", main_gap="task_accuracy", n_labelled="320", n_pairs="0")
+    assert "Labelled examples" not in shown(browser, "guide-side", draft=draft)
+    keep(browser, draft, n_labelled=None)
+    text = shown(browser, "guide-side", draft=draft)
+    assert "Labelled examples <b>I don&#39;t know</b>" in text
+    assert "Collecting labels instead of SFT" in text
+    step = shown(browser, "guide", draft=draft, step=4)
+    assert "Counted from notes · v1: 320." in step
+    assert 'name="unknown" value="n_labelled" checked' in step
+
+
+def test_the_card_says_what_would_change_it_and_which_kin_fit_when(browser: TestClient) -> None:
+    number = finish(browser, phase_done="2", main_gap="preference_alignment", n_pairs="1500", n_prompts="9")
+    text = shown(browser, "guide", recommendation=number)
+    assert "What would change this answer" in text
+    assert "(you said tone, style or safety) it would be" in text
+    assert 'href="/technique?name=ipo"' in text
+    assert text.count("fits your answers") == 1
+    file = browser.get(f"/api/recommendations/{number}/card.md").text
+    assert "## What would change this answer" in file
+
+
+def test_thresholds_of_this_studio_decide_and_old_advice_keeps_its_own(browser: TestClient) -> None:
+    answers = {"main_gap": "preference_alignment", "phase_done": "2", "n_pairs": "320"}
+    before = finish(browser, **answers)
+    assert browser.put("/api/guide/thresholds", json={"pairs_min": 300}).json()["pairs_min"] == 300
+    draft = keep(browser, **answers)
+    assert ">DPO</h2>" in shown(browser, "guide-side", draft=draft)
+    after = browser.post(f"/api/guide/drafts/{draft}/finish").json()["id"]
+    asked = {"phase_done": 2, "main_gap": "preference_alignment", "n_pairs": 320}
+    assert browser.post("/api/guide", json=asked).json()["technique"] == "dpo"
+    with db.reading() as session:
+        cards = [recommendations.card_of(recommendations.get(session, each)) for each in (before, after)]
+    assert [card.technique for card in cards] == ["collect_preferences", "dpo"]
+    assert [[fact.value for fact in card.thresholds if fact.changed] for card in cards] == [[], ["300"]]
+    assert "You have 320 preference pairs; at least 300 are needed." in cards[1].why
 
 
 def test_the_last_step_gives_a_card_that_leads_to_a_run(browser: TestClient) -> None:
@@ -201,4 +271,4 @@ def test_a_key_of_another_kind_is_refused(browser: TestClient) -> None:
 
 
 def test_the_page_lists_itself() -> None:
-    assert page.PAGE.path == "/guide"
+    assert PAGE.path == "/guide"

@@ -1,0 +1,145 @@
+"""What the studio knows of the guide's answers before anybody is asked: counted in the registered data, told
+with the use case, or measured. Whatever a person answers stands above it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from studio import use_cases
+from studio.datasets import library
+from studio.evaluations import results
+from studio.evaluations.results import Figure
+from studio.graders.choice import GraderChoice, settings_of
+from studio.guide import document
+from studio.models import Dataset, DatasetVersion, Kind, Project, Run, State
+
+# Which answer of the guide the rows of a shape count for. Thumbs are told apart by their labels.
+COUNTED = {
+    "chat": "n_labelled",
+    "instruction": "n_labelled",
+    "classification": "n_labelled",
+    "preference": "n_pairs",
+    "rated": "n_ratings",
+    "prompt": "n_prompts",
+    "retrieval": "n_query_passages",
+}
+MOST_PHASES = 3  # the guide asks for what was done before its last one
+LOOKED_AT = 20  # evaluations, the newest first
+DIGITS = 4  # of a measured share
+
+
+@dataclass(frozen=True)
+class Known:
+    """An answer and, in words, where it comes from; `href` leads there. `told` with the use case: as good as
+    answered."""
+
+    value: Any
+    says: str
+    href: str = ""
+    told: bool = False
+
+
+def of(session: Session, project: Project | None = None) -> dict[str, Known]:
+    """By the answer's name. What is measured stands above what was told, and what is counted in a use case's
+    own data too; data of nobody in particular counts only where nothing was told."""
+    if project is None:
+        return _counted(session, library.listed(session))
+    own = [dataset for dataset in library.listed(session) if dataset.project_id == project.id]
+    found = {} if own else _counted(session, library.listed(session))
+    return found | _told(project) | _counted(session, own) | _measured(session, project)
+
+
+# ---- counted ------------------------------------------------------------------------------------------
+
+
+def _counted(session: Session, datasets: Iterable[Dataset]) -> dict[str, Known]:
+    """Of each dataset the newest version counts that is no part of a split, so that no row counts twice; what
+    runs are measured on does not count, since nothing may learn from it."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    measured = {*session.scalars(select(Run.held_out_id)), *session.scalars(select(Project.held_out_id))}
+    for version in filter(None, map(_whole, datasets)):
+        if version.id in measured:
+            continue
+        for name, rows in _answers_in(version):
+            if rows:
+                found.setdefault(name, []).append((rows, version.title))
+    return {
+        name: Known(sum(rows for rows, _ in parts), "Counted from " + ", ".join(title for _, title in parts))
+        for name, parts in found.items()
+    }
+
+
+def _whole(dataset: Dataset) -> DatasetVersion | None:
+    """The newest version that is no part of a split; without one, the newest that is for training."""
+    whole = [version for version in dataset.versions if not version.split]
+    parts = [version for version in dataset.versions if version.split == "train"]
+    return next(iter([*reversed(whole), *reversed(parts)]), None)
+
+
+def _answers_in(version: DatasetVersion) -> Iterable[tuple[str, int]]:
+    if version.shape in COUNTED:
+        return [(COUNTED[version.shape], version.rows)]
+    if version.shape == "labelled":
+        labels = version.report.get("statistics", {}).get("labels", {})
+        return [("n_binary_pos", labels.get("True", 0)), ("n_binary_neg", labels.get("False", 0))]
+    return []
+
+
+# ---- told ---------------------------------------------------------------------------------------------
+
+
+def _told(project: Project) -> dict[str, Known]:
+    answers = {name: value for name, value in project.answers.items() if name in document.load().fields}
+    phase = max(project.phase, answers.get("phase_done") or 0)
+    if phase:
+        answers["phase_done"] = min(phase, MOST_PHASES)
+    if project.stakes:
+        answers["stakes"] = project.stakes
+    for criterion in use_cases.criteria(project)[:1]:
+        answers |= {"metric_now": criterion.now, "metric_target": criterion.target}
+    says, href = "As the use case says", f"/use-case?id={project.id}"
+    return {name: Known(value, says, href, told=True) for name, value in answers.items() if value is not None}
+
+
+# ---- measured -----------------------------------------------------------------------------------------
+
+
+def _measured(session: Session, project: Project) -> dict[str, Known]:
+    """What the newest evaluation says of the criterion that decides, for the contestant that does best."""
+    criterion = next(iter(use_cases.criteria(project)), None)
+    if criterion is None or criterion.grader is None:
+        return {}
+    evaluations = (
+        select(Run)
+        .where(Run.project_id == project.id, Run.kind == Kind.EVALUATE, Run.state == State.SUCCEEDED)
+        .order_by(Run.id.desc())
+        .limit(LOOKED_AT)
+    )
+    for run in session.scalars(evaluations):
+        metric = _metric(run, criterion.grader)
+        found = results.of(session, run) if metric else None
+        figures = [each for each in found.figures if each.metric == metric] if found else []
+        if figures:
+            return _read(run, max(figures, key=lambda figure: figure.mean.value))
+    return {}
+
+
+def _metric(run: Run, wanted: GraderChoice) -> str | None:
+    """What an evaluation calls the scores of this grader with these settings."""
+    exact = (wanted.grader, settings_of(wanted).model_dump(mode="json"))
+    names = (each["name"] for each in run.graders if (each["grader"], each["parameters"]) == exact)
+    return next(names, None)
+
+
+def _read(run: Run, best: Figure) -> dict[str, Known]:
+    says, href = f"Measured by evaluation {run.id}", f"/evaluate?id={run.id}"
+    shares = {"metric_now": best.mean.value, "pass_at_8": best.pass_8}
+    return {
+        name: Known(round(share, DIGITS), says, href, told=True)
+        for name, share in shares.items()
+        if share is not None and 0 <= share <= 1
+    }
