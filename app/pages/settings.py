@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.navigation import Page
+from app.pages import settings_thresholds
 from app.parts import Query, assets, fragment, live, render
 from app.toolkit import gr, html
 from studio import db, prices, settings
@@ -116,7 +117,7 @@ def length(path: Path) -> int:
 
 def build() -> None:
     html(live("settings", every=0, rows=8), elem_id="settings")
-    html(live("settings-thresholds", every=0, rows=8), elem_id="settings-thresholds")
+    html(live(settings_thresholds.PART, every=0, rows=8), elem_id=settings_thresholds.PART)
     gr.HTML(
         '<span class="hidden" aria-hidden="true"></span>',
         js_on_load=f'import("{assets.address("theme_choice.js")}")',

@@ -8,8 +8,10 @@ from app.parts import Query, fragment, render
 from studio import db, recommendations
 from studio.guide.document import Threshold, load
 
+PART = "settings-thresholds"
 
-@fragment("settings-thresholds")
+
+@fragment(PART)
 def thresholds(_query: Query) -> Markup:
     with db.reading() as session:
         ours = recommendations.guide(session).thresholds

@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 
 from app import errors, parts
 from app.api import guide, guide_draft, thresholds
+from app.pages import settings
 from app.pages.guide import PAGE
-from studio import db, interview, known, recommendations
+from studio import db, interview, known, recommendations, sample
 from studio.guide import questions
 from studio.guide.document import load
 from studio.models import Dataset, DatasetVersion, Project, Recommendation, Run
@@ -169,6 +170,60 @@ def test_the_card_says_what_would_change_it_and_which_kin_fit_when(browser: Test
     assert text.count("fits your answers") == 1
     file = browser.get(f"/api/recommendations/{number}/card.md").text
     assert "## What would change this answer" in file
+
+
+def test_the_guide_begins_for_a_use_case_with_what_is_known_of_it(browser: TestClient) -> None:
+    project = sample.load()
+    second = shown(browser, "guide", project=project, step=2)
+    assert 'value="task_accuracy" checked' in second
+    assert f'<a href="/use-case?id={project}">As the use case says</a>' in second
+    assert f'href="/guide?project={project}&amp;step=3"' in second
+    assert 'value="0.85"' in shown(browser, "guide", project=project, step=3)
+    fourth = shown(browser, "guide", project=project, step=4)
+    assert "Counted from Medication directions: labelled · v1" in fourth
+    assert "Medication directions</a>" in second
+    assert second.count('<li class="done">') >= 5
+    side = shown(browser, "guide-side", project=project)
+    assert ">SFT</h2>" in side
+    assert "this is what the use case tells" in side
+
+    begun = {"project": project, "answers": {"n_labelled": "40"}}
+    draft = browser.post("/api/guide/drafts", json=begun).json()["draft"]
+    text = shown(browser, "guide", draft=draft, step=4)
+    assert 'value="40"' in text
+    assert "Counted from Medication directions: labelled · v1: 500." in text
+    number = browser.post(f"/api/guide/drafts/{draft}/finish").json()["id"]
+    with db.reading() as session:
+        made = recommendations.get(session, number)
+        assert made.project_id == project
+        assert made.answers["n_labelled"] == 40
+        assert made.answers["reward"] == "verifiable"
+    again = browser.post("/api/guide/drafts", json={"recommendation": number}).json()["draft"]
+    assert f'href="/use-case?id={project}"' in shown(browser, "guide", draft=again)
+
+
+def test_a_use_case_that_is_not_there_is_told_in_words(browser: TestClient) -> None:
+    assert "no use case 99" in browser.get("/parts/guide", params={"project": 99}).text
+    refused = browser.post("/api/guide/drafts", json={"project": 99, "answers": {"stakes": "low"}})
+    assert refused.status_code == 404
+
+
+def test_settings_show_every_threshold_with_what_is_shipped(browser: TestClient) -> None:
+    assert settings.PAGE.path == "/settings"
+    text = shown(browser, "settings-thresholds")
+    assert text.count('type="number"') == len(load().thresholds)
+    assert "set by you" not in text
+    browser.put("/api/guide/thresholds", json={"sft_min": 300, "sft_pilot": ""})
+    text = shown(browser, "settings-thresholds")
+    assert 'name="sft_min" value="300"' in text
+    assert text.count("set by you") == 1
+    assert "1 number set in this studio" in text
+    refused = browser.put("/api/guide/thresholds", json={"sft_min": 6000})
+    assert refused.status_code == 422
+    assert "cannot be above" in refused.json()["error"]
+    assert browser.put("/api/guide/thresholds", json={"of_old": 3}).json()["field"] == "of_old"
+    assert browser.put("/api/guide/thresholds", json={"sft_min": None}).json()["sft_min"] == 500
+    assert browser.get("/api/guide/thresholds").json() == load().limits
 
 
 def test_thresholds_of_this_studio_decide_and_old_advice_keeps_its_own(browser: TestClient) -> None:
