@@ -114,16 +114,16 @@ def test_back_and_forward_keep_answers_and_the_panel_says_what_they_changed(
     page: Page, studio: RunningStudio
 ) -> None:
     visit(page, "/guide?step=2")
-    page.get_by_label("It gets the task wrong").check()
+    page.get_by_label("It lacks facts, or they change").check()
     panel = page.locator(".so-far")
     expect(panel.locator("h2")).to_have_text("Prompt engineering")
     page.get_by_role("button", name="Next").click()
     page.get_by_label("Prompt engineering").check()
     newest = panel.locator(".changes li").first
-    expect(newest).to_contain_text("Collecting labels instead of Prompt engineering")
+    expect(newest).to_contain_text("Retrieval (RAG) instead of Prompt engineering")
     expect(page.locator("#announcer")).to_contain_text("instead of Prompt engineering")
     page.go_back()
-    expect(page.get_by_label("It gets the task wrong")).to_be_checked()
+    expect(page.get_by_label("It lacks facts, or they change")).to_be_checked()
     page.go_forward()
     expect(page.locator("#guide-step-3").get_by_label("Prompt engineering")).to_be_checked()
     page.reload()
