@@ -161,6 +161,8 @@
     if (!mine) children(old, next, kept);
   }
 
+  const SENT = "form[data-post] input:is([type=text], [type=number])[value]";
+
   function attributes(old, next) {
     const touched = old.matches("input, textarea, select") && (old === document.activeElement || old.dataset.touched);
     for (const { name, value } of [...next.attributes]) {
@@ -173,6 +175,8 @@
       if (name === "aria-busy" || (name === "disabled" && old.getAttribute("aria-busy") === "true")) continue;
       old.removeAttribute(name);
     }
+    // What a form has sent is no longer the person's: its inputs show what is kept.
+    if (!touched && old.matches(SENT) && old.value !== next.value) old.value = next.value;
   }
 
   let selection = null; // what was selected when patching began; each look at it costs a layout of the page

@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from studio import db, recommendations, sample
+from tests.browser.conftest import REFUSED, Guard
 from tests.browser.looking import complete, focused, tab_to, visit
 from tests.running import RunningStudio
 
@@ -169,3 +170,25 @@ def choose(page: Page, label: str, words: str) -> None:
     dropdown = page.get_by_label(label, exact=True)
     options = dropdown.locator("option").all_inner_texts()
     dropdown.select_option(label=next(option for option in options if option.startswith(words)))
+
+
+def test_a_threshold_is_changed_and_taken_back_in_settings(
+    page: Page, guard: Guard, shot: Callable[..., None]
+) -> None:
+    guard.allow(REFUSED)
+    visit(page, "/settings")
+    field = page.get_by_label("Labelled examples for SFT")
+    field.fill("9000")
+    field.press("Enter")
+    expect(page.get_by_text("cannot be above")).to_be_visible()
+    field.fill("300")
+    field.press("Enter")
+    row = page.locator("tr[data-key=sft_min]")
+    expect(row.get_by_text("set by you")).to_be_visible()
+    shot(page, "settings-thresholds", whole=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    row.scroll_into_view_if_needed()
+    shot(page, "settings-thresholds-narrow")
+    row.get_by_role("button", name="Reset Labelled examples for SFT").click()
+    expect(row.get_by_text("set by you")).to_be_hidden()
+    expect(field).to_have_value("500")
