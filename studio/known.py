@@ -4,12 +4,13 @@ with the use case, or measured. Whatever a person answers stands above it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from studio import use_cases
+from studio import db, use_cases
 from studio.datasets import library
 from studio.evaluations import results
 from studio.evaluations.results import Figure
@@ -113,19 +114,26 @@ def _measured(session: Session, project: Project) -> dict[str, Known]:
     criterion = next(iter(use_cases.criteria(project)), None)
     if criterion is None or criterion.grader is None:
         return {}
-    evaluations = (
-        select(Run)
-        .where(Run.project_id == project.id, Run.kind == Kind.EVALUATE, Run.state == State.SUCCEEDED)
-        .order_by(Run.id.desc())
-        .limit(LOOKED_AT)
+    evaluations = select(Run).where(
+        Run.project_id == project.id, Run.kind == Kind.EVALUATE, Run.state == State.SUCCEEDED
     )
-    for run in session.scalars(evaluations):
+    if project.held_out_id is not None:
+        evaluations = evaluations.where(Run.held_out_id == project.held_out_id)
+    for run in session.scalars(evaluations.order_by(Run.id.desc()).limit(LOOKED_AT)):
         metric = _metric(run, criterion.grader)
-        found = results.of(session, run) if metric else None
-        figures = [each for each in found.figures if each.metric == metric] if found else []
+        every = _figures(db.engine(), run.id, str(run.ended)) if metric else []
+        figures = [each for each in every if each.metric == metric]
         if figures:
             return _read(run, max(figures, key=lambda figure: figure.mean.value))
     return {}
+
+
+@lru_cache(maxsize=16)
+def _figures(_engine: Engine, run_id: int, _ended: str) -> list[Figure]:
+    """What an evaluation measured that is done, and so changes no more: the guide asks at every answer."""
+    with db.reading() as session:
+        found = results.of(session, session.get_one(Run, run_id))
+        return found.figures if found else []
 
 
 def _metric(run: Run, wanted: GraderChoice) -> str | None:

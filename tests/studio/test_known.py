@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from studio import db, events, interview, known, preferences, recommendations, use_cases
+from studio.datasets import library
 from studio.errors import StudioError
 from studio.graders.choice import GraderChoice, checked
 from studio.models import (
@@ -27,7 +28,7 @@ EXACT = GraderChoice(grader="exact_match")
 
 @pytest.fixture
 def session(database: Path) -> Iterator[Session]:
-    with db.transaction() as opened:
+    with Session(db.engine()) as opened:
         yield opened
 
 
@@ -51,6 +52,8 @@ def data(session: Session, name: str, rows: int, owner: Project | None = None) -
     )
     session.add(made)
     session.flush()
+    library.rows_path(made).parent.mkdir(parents=True)
+    library.rows_path(made).touch()
     return made
 
 
@@ -79,7 +82,7 @@ def evaluation(session: Session, owner: Project, rights: list[list[int]], **fiel
                         tokens=9,
                     )
                 )
-    session.flush()
+    session.commit()  # what an evaluation says is read apart from other work
     return made
 
 
@@ -143,13 +146,15 @@ def test_the_newest_evaluation_says_how_good_it_is_and_whether_it_ever_succeeds(
         {"state": State.RUNNING},
         {"project_id": None},
         {"kind": Kind.TRAIN},
+        {"held_out_id": None},
         {"grader": GraderChoice(grader="json_fields")},
     ],
 )
 def test_an_evaluation_of_something_else_does_not_count(session: Session, otherwise: dict[str, Any]) -> None:
     ours = project(session)
-    before = evaluation(session, ours, [[1, 1, 0, 0]])
-    evaluation(session, ours, [[1, 1, 1, 1]], **otherwise)
+    ours.held_out_id = data(session, "held out", 4, ours).id
+    before = evaluation(session, ours, [[1, 1, 0, 0]], held_out_id=ours.held_out_id)
+    evaluation(session, ours, [[1, 1, 1, 1]], **{"held_out_id": ours.held_out_id} | otherwise)
     assert known.of(session, ours)["metric_now"].says == f"Measured by evaluation {before.id}"
 
 
