@@ -132,7 +132,7 @@ class Score:
         return statistics.fmean(self.right[name] if name else self.all())
 
 
-def score(folder: Path, base: Path | None = None, *, grader: str = "exact_match") -> Score:
+def score(folder: Path, base: Path | None = None, *, grader: GraderOrder = EXACT[0]) -> Score:
     """Greedy answers of the model in `folder` to the 600 test rows: right are those the grader gives 1."""
     of_base = ModelOrder(id=1, name="base", source=str(base)) if base else None
     model, tokenizer = load(ModelOrder(id=2, name="made", source=str(folder), base=of_base))
@@ -140,7 +140,7 @@ def score(folder: Path, base: Path | None = None, *, grader: str = "exact_match"
     found = Score()
     answers = answer_greedily(model.eval(), tokenizer, [row["messages"] for row in rows])
     for row, answer in zip(rows, answers, strict=True):
-        hit = int(graders.score(grader, answer, row["reference_answer"]) == 1)
+        hit = int(graders.score(grader.grader, answer, row["reference_answer"], **grader.parameters) == 1)
         found.right.setdefault(row["slice"], []).append(hit)
     return found
 

@@ -29,9 +29,9 @@ from worker.order import GraderOrder
 NAMES = ("grpo", "dr_grpo", "dapo", "gspo", "rloo", "ppo")
 PARTS = ("raise", "dapo", "overlong", "gspo")
 START_EPOCHS = 1.0
-# Of the start that thinks aloud. The tokens are those of `score`. With more steps nothing is cut either way,
-# since an answer that was cut is wrong, too.
-ALOUD_EPOCHS, ALOUD_TOKENS, ALOUD_STEPS = 4.0, 96, 15
+# Of the start that talks on: passes over its rows, the longest answer (that of `harness.score`), and updates.
+TALK_EPOCHS, TALK_TOKENS, TALK_STEPS = 4.0, 96, 20
+FOUND_ANYWHERE = GraderOrder(name="json_fields", grader="json_fields", parameters={"find": "anywhere"})
 CLIPPED = ("clip_ratio/region_mean", "clip_ratio/high_mean", "clip_ratio/low_mean")
 
 
@@ -179,9 +179,9 @@ def first_step(made: Trained, key: str, wanted: float, over: int = 5) -> int:
 
 
 def overlong(seeds: list[int], starts: Starts) -> list[str]:
-    """DAPO with and without the soft punishment, from a start that thinks aloud: before its answer it says
-    the direction again, up to six times, so that some answers run into the limit and none needs to. What
-    counts is the share that is cut in the last five of few updates."""
+    """DAPO with and without the soft punishment, from a start that talks on: after its answer it says the
+    direction again, up to six times. What it says does not count, so nothing but the punishment tells it to
+    stop before it is cut."""
     rows, less, change = [], [], ([], [])
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
@@ -189,10 +189,10 @@ def overlong(seeds: list[int], starts: Starts) -> list[str]:
                 "sft",
                 Path(folder),
                 seed=seed,
-                rows=thinking_aloud(seed),
+                rows=talking_on(seed),
                 shape="chat",
                 max_length=512,
-                num_train_epochs=ALOUD_EPOCHS,
+                num_train_epochs=TALK_EPOCHS,
             )
             made = [
                 learn_at_length(seed, start.order.result, soft_overlong_share=share) for share in (0.0, 0.2)
@@ -218,19 +218,19 @@ def overlong(seeds: list[int], starts: Starts) -> list[str]:
     ]
 
 
-def thinking_aloud(seed: int) -> list[dict[str, Any]]:
-    """The labelled rows; each answer begins with a thought of zero to six times the direction."""
+def talking_on(seed: int) -> list[dict[str, Any]]:
+    """The labelled rows; behind each answer stands the direction, zero to six times."""
     drawn, rows = random.Random(seed), []
     for row in read("train"):
         *asked, answer = row["messages"]
-        thought = " ".join([asked[-1]["content"]] * drawn.randint(0, 6))
-        said = {**answer, "content": f"<think>{thought}</think>{answer['content']}"}
+        again = [asked[-1]["content"]] * drawn.randint(0, 6)
+        said = {**answer, "content": " ".join([answer["content"], *again])}
         rows.append({**row, "messages": [*asked, said]})
     return rows
 
 
 def learn_at_length(seed: int, start: Path, **settings: Any) -> tuple[Trained, Score]:
-    """DAPO where what follows the thought counts, and how much of it is right within the same length."""
+    """DAPO where the answer counts wherever it stands, and how many are right within the same length."""
     with tempfile.TemporaryDirectory() as folder:
         made = harness.train(
             "dapo",
@@ -239,12 +239,12 @@ def learn_at_length(seed: int, start: Path, **settings: Any) -> tuple[Trained, S
             start=start,
             rows=prompts(),
             shape="prompt",
-            parts=[GraderOrder(name="json_fields", grader="json_fields")],
-            max_completion_length=ALOUD_TOKENS,
-            max_steps=ALOUD_STEPS,
+            parts=[FOUND_ANYWHERE],
+            max_completion_length=TALK_TOKENS,
+            max_steps=TALK_STEPS,
             **settings,
         )
-        return made, harness.score(made.order.result, grader="json_fields")
+        return made, harness.score(made.order.result, grader=FOUND_ANYWHERE)
 
 
 def clipping(seeds: list[int], starts: Starts) -> list[str]:
