@@ -19,13 +19,13 @@ from studio.guide.document import Guide, load
 from studio.interview import Change, Interview
 from studio.models import Project, Recommendation
 
-# Where to go with advice that is no training.
+# Where to go with advice that is no training: the address, and the words of its button.
 ELSEWHERE = {
     "prompt_engineering": ("/prompts", "Open the prompt lab"),
-    "rag": ("/datasets", "Look at the data"),
-    "no_training": ("/try", "Try the model as it is"),
-    "collect_labels": ("/datasets", "Bring labelled examples"),
-    "collect_preferences": ("/datasets", "Bring preference data"),
+    "rag": ("/plan?recommendation={id}", "See what to do"),
+    "no_training": ("/plan?recommendation={id}", "See what to do"),
+    "collect_labels": ("/plan?recommendation={id}", "See what to do"),
+    "collect_preferences": ("/plan?recommendation={id}", "See what to do"),
 }
 
 # How an outcome is said: the kind of its chip, and its word.

@@ -14,7 +14,7 @@ import orjson
 from pydantic import BaseModel
 
 from studio import techniques
-from studio.datasets import canonical, checks, formats, readers, shapes
+from studio.datasets import canonical, checks, formats, readers, shapes, template
 from studio.datasets import columns as mapping
 from studio.datasets.checks import Finding
 from studio.datasets.formats import Format, RowError
@@ -223,7 +223,10 @@ def _open(path: Path, name: str | None, columns: Mapping[str, str], limits: Limi
 
 
 def _prepared(lines: Iterator[Line], table: bool, columns: Mapping[str, str]) -> Iterator[Line]:
-    """Lines with the user's column mapping applied and a table's JSON cells unpacked."""
+    """Lines with the user's column mapping applied, a table's JSON cells unpacked, and rows left out that
+    nobody has filled in."""
+
+    lines = ((line, _filled_in(row) if template.NOTE in row else row) for line, row in lines)
     if not (table or columns):
         return lines
 
@@ -232,6 +235,13 @@ def _prepared(lines: Iterator[Line], table: bool, columns: Mapping[str, str]) ->
         return mapping.unpack(renamed) if table else renamed
 
     return ((line, row if isinstance(row, BadRow) else prepare(row)) for line, row in lines)
+
+
+def _filled_in(row: Row | BadRow) -> Row | BadRow:
+    if isinstance(row, BadRow):
+        return row
+    reason = template.why_not(row)
+    return BadRow(reason) if reason else template.filled_in(row)
 
 
 class _Made(NamedTuple):

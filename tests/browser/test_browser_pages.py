@@ -15,6 +15,7 @@ ADDRESSES = {
     "/advice": "/advice",
     "/use-cases": "/use-cases",
     "/use-case": "/use-case",
+    "/plan": "/plan?for=collect_preferences",
     "/datasets": "/datasets",
     "/dataset": "/dataset?id=1",
     "/runs": "/runs",
