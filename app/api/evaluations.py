@@ -4,7 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic import model_validator
 
+from app import measured_by
 from app.api.runs import as_json
 from app.people import who
 from studio import db, evaluations, queue, runs
@@ -13,6 +15,21 @@ from studio.evaluations import EvaluationConfig, results
 from studio.models import Kind, Run
 
 router = APIRouter(prefix="/api", tags=["evaluations"])
+
+
+class FilledIn(EvaluationConfig):
+    """An evaluation as its form sends it: `settings:judge:rubric` beside the ticked `judge`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, given: Any) -> Any:
+        return measured_by.gathered(given) if isinstance(given, dict) else given
+
+
+@router.post("/evaluations/filled-in", status_code=201, include_in_schema=False)
+def start_filled_in(config: FilledIn, request: Request) -> dict[str, Any]:
+    """The same as below, of the page's form."""
+    return start(config, request)
 
 
 @router.post("/evaluations", status_code=201)

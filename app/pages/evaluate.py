@@ -1,12 +1,16 @@
 """Evaluations at /evaluate: `?id=7` shows one, live while it answers; without an id a new one is set up,
-above those there are. `?models=3,4` chooses models at the start, `?project=7` what that is measured by.
+above those there are. `?models=3,4` chooses models at the start, `?project=7` what that is measured by. Of
+one that is shown, `from` and `against` are the two contestants whose answers stand side by side.
 
 What the answers say is worked out by `studio.evaluations.results`."""
 
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
+from app import measured_by
 from app.navigation import Page
 from app.parts import Paced, Query, fragment, live, render
 from app.setup import advised
@@ -22,6 +26,7 @@ from studio.use_cases import Criterion
 
 CALM = 5.0  # seconds between looks when nothing goes on
 SHOWN = 10  # evaluations, and changed answers
+SHOWING = {"gained": True, "lost": False, "all": None}
 WORDS = {"better": ("good", "better"), "worse": ("bad", "worse"), "open": ("info", "not shown")}
 
 
@@ -55,6 +60,8 @@ def setup(session: Session, query: Query) -> Any:
         versions=askable(session),
         metrics=simple(),
         titles={grader.name: grader.title for grader in graders.all()},
+        with_settings=measured_by.offered(),
+        every_model=weights.listed(session),
         former=runs.listed(session, kind=Kind.EVALUATE, limit=SHOWN),
     )
 
@@ -81,17 +88,11 @@ def simple() -> list[Grader]:
 
 
 def shown(session: Session, run: Run, query: Query) -> Paced:
-    found = results.of(session, run)
     names = evaluations.names(run)
     is_active = run.state in runs.ACTIVE
-    metric = query.text("metric") or (run.graders[0]["name"] if run.graders else "")
-    against = min(max(query.maybe("against", 1) or 1, 1), max(len(names) - 1, 1))
-    gained = query.text("show", "gained") != "lost"
-    answers, total = (
-        results.changed(session, run, metric, against, gained=gained, count=SHOWN)
-        if found and len(names) > 1
-        else ([], 0)
-    )
+    beside = Beside.of(query, run)
+    found = results.of(session, run, beside.first)
+    answers, total = beside.answers(session, run) if found and len(names) > 1 else ([], 0)
     body = render(
         "evaluate.html",
         run=run,
@@ -105,11 +106,60 @@ def shown(session: Session, run: Run, query: Query) -> Paced:
         slices=by_column(found.slices) if found else {},
         answers=answers,
         total=total,
-        metric=metric,
-        against=against,
-        gained=gained,
+        beside=beside,
+        first=beside.first,
+        shown=SHOWN,
     )
     return Paced(body, 1 if is_active else CALM)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Two contestants whose answers are compared one by one: by which metric, which, from where on."""
+
+    run: int
+    first: int
+    second: int
+    metric: str
+    show: str
+    start: int
+
+    @classmethod
+    def of(cls, query: Query, run: Run) -> "Beside":
+        """As the address says; the first metric and the first two contestants where it says nothing else."""
+        known = range(len(evaluations.names(run)))
+        first, second = query.maybe("from", 0) or 0, query.maybe("against", 1) or 0
+        first = first if first in known else 0
+        second = second if second in known and second != first else int(first == 0)
+        metrics = [each["name"] for each in run.graders]
+        metric = query.text("metric")
+        show = query.text("show", "gained")
+        return cls(
+            run=run.id,
+            first=first,
+            second=second,
+            metric=metric if metric in metrics else next(iter(metrics), ""),
+            show=show if show in SHOWING else "gained",
+            start=query.maybe("start", 0) or 0,
+        )
+
+    def answers(self, session: Session, run: Run) -> tuple[list[results.Answered], int]:
+        return results.changed(
+            session,
+            run,
+            self.metric,
+            self.second,
+            against=self.first,
+            gained=SHOWING[self.show],
+            start=self.start,
+            count=SHOWN,
+        )
+
+    def address(self, **other: Any) -> str:
+        """The same with something else in it; a page of another list begins at its start."""
+        parts = {"id": self.run, "from": self.first, "against": self.second}
+        parts |= {"metric": self.metric, "show": self.show} | other
+        return f"/evaluate?{urlencode(parts)}"
 
 
 def by_column(slices: list[results.Slice]) -> dict[tuple[str, str], list[results.Slice]]:

@@ -1,4 +1,4 @@
-"""What an evaluation's answers say: each contestant's figures with intervals, how it differs from the first,
+"""What an evaluation's answers say: each contestant's figures with intervals, how it differs from another,
 slice by slice, and which answers changed.
 
 A difference is only called one where its paired interval excludes zero; else it is said how many questions it
@@ -44,7 +44,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Difference:
-    """A contestant against the first one, over the questions both were scored on. `verdict`: better, worse or
+    """A contestant against another, over the questions both were scored on. `verdict`: better, worse or
     open; `needed` questions would tell, where it is open and that is a number anybody could reach."""
 
     metric: str
@@ -90,8 +90,9 @@ class Results:
 Scores = dict[str, dict[int, dict[int, float]]]  # {metric: {contestant: {question: score}}}
 
 
-def of(session: Session, run: Run) -> Results | None:
-    """What is known so far; None before the first answer."""
+def of(session: Session, run: Run, against: int = 0) -> Results | None:
+    """What is known so far, with every difference from the contestant `against`; None before the first
+    answer."""
     items = session.execute(
         select(
             EvaluationItem.contestant,
@@ -127,7 +128,7 @@ def of(session: Session, run: Run) -> Results | None:
         found
         for name in metrics
         for who in entered
-        if who and (found := _difference(name, who, scores[name][0], scores[name][who]))
+        if who != against and (found := _difference(name, who, scores[name][against], scores[name][who]))
     ]
     return Results(
         questions=len({item.number for item in items}),
@@ -204,7 +205,7 @@ def _columns(path: str) -> dict[str, dict[str, list[int]]]:
     values: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     crowded: set[str] = set()
     for number, row in enumerate(canonical.each(Path(path))):
-        for column, value in row.items():
+        for column, value in (row | (row.get("meta") or {})).items():
             if column in crowded or not isinstance(value, str | bool | int) or column == "reference_answer":
                 continue
             values[column][str(value)].append(number)
@@ -274,22 +275,30 @@ class Answered:
 
 
 def changed(
-    session: Session, run: Run, metric: str, contestant: int, *, gained: bool, start: int = 0, count: int = 20
+    session: Session,
+    run: Run,
+    metric: str,
+    contestant: int,
+    *,
+    gained: bool | None,
+    against: int = 0,
+    start: int = 0,
+    count: int = 20,
 ) -> tuple[list[Answered], int]:
-    """A page of the questions on which a contestant scored higher (`gained`) or lower than the first, those
-    with the largest change first; and how many there are."""
+    """A page of the questions on which a contestant scored higher (`gained`) or lower than `against`, or of
+    all where it is None, those with the largest change first; and how many there are."""
     found: dict[int, dict[int, EvaluationItem]] = defaultdict(dict)
     wanted = select(EvaluationItem).where(
         EvaluationItem.run_id == run.id,
         EvaluationItem.take == GREEDY,
-        EvaluationItem.contestant.in_((0, contestant)),
+        EvaluationItem.contestant.in_((against, contestant)),
     )
     for item in session.scalars(wanted):
         if isinstance(item.scores.get(metric), int | float):
             found[item.number][item.contestant] = item
-    pairs = [(each[0], each[contestant]) for each in found.values() if len(each) == 2]
+    pairs = [(each[against], each[contestant]) for each in found.values() if len(each) == 2]
     moved = [(two.scores[metric] - one.scores[metric], one, two) for one, two in pairs]
-    kept = [each for each in moved if (each[0] > 0 if gained else each[0] < 0)]
+    kept = [each for each in moved if gained is None or (each[0] > 0 if gained else each[0] < 0)]
     kept.sort(key=lambda each: (-abs(each[0]), each[1].number))
     return [_answered(run, one, two) for _, one, two in kept[start : start + count]], len(kept)
 

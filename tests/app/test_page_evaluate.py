@@ -1,9 +1,15 @@
 """The page of evaluations: set up with ticks, live, plain about what is better."""
 
 from pathlib import Path
+from typing import Any
 
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app import errors, measured_by
+from app.api import evaluations as api
 from app.pages import evaluate as page
-from studio import db, evaluations, runs, sample
+from studio import db, evaluations, graders, runs, sample
 from studio.datasets import library
 from studio.evaluations import EvaluationConfig
 from studio.graders import Case
@@ -30,7 +36,9 @@ def test_held_out_rows_are_offered_first_and_metrics_need_only_a_tick(database: 
     text = read()
     assert text.index("Medication directions: held out") < text.index("Medication directions: prompts")
     assert 'value="exact_match"' in text
-    assert 'value="http"' not in text
+    assert (
+        text.index('value="exact_match"') < text.index("Metrics with settings") < text.index('value="http"')
+    )
 
 
 def test_what_a_models_own_run_kept_apart_is_offered(database: Path) -> None:
@@ -66,40 +74,100 @@ def test_every_metric_that_takes_a_tick_works_with_its_defaults() -> None:
         assert len(grader.ready(grader.parameters())([case])) == 1
 
 
-def test_answers_are_told_with_intervals_and_a_verdict(database: Path) -> None:
+def answered(scores: list[float], questions: int = 40) -> int:
+    """An evaluation in which contestant k scored `scores[k]` on every question; its id."""
     sample.load()
+    contestants = [
+        {"model": sample.STARTER_NAME, "name": f"way {k}", "prompting": {"system": "Answer." if k else ""}}
+        for k in range(len(scores))
+    ]
+    asked = {"contestants": contestants, "dataset": "Medication directions: held out"}
+    config = EvaluationConfig.model_validate(asked | {"graders": ["exact_match", "json_fields"]})
     with db.transaction() as session:
-        plain, told = {"model": sample.STARTER_NAME}, {"model": sample.STARTER_NAME, "name": "told how"}
-        told["prompting"] = {"system": "Answer in JSON."}
-        run = evaluations.launch(
-            session,
-            EvaluationConfig(
-                contestants=[plain, told],
-                dataset="Medication directions: held out",
-                graders=["exact_match"],
-            ),
-        )
-        for contestant in (0, 1):
-            for number in range(40):
-                session.add(
-                    EvaluationItem(
-                        run_id=run.id,
-                        contestant=contestant,
-                        number=number,
-                        take=0,
-                        answer=f"<b>{contestant}</b>",
-                        scores={"exact_match": float(contestant)},
-                        seconds=0.5,
-                        tokens=9,
-                    )
-                )
-        number = run.id
+        run = evaluations.launch(session, config)
+        for contestant, score in enumerate(scores):
+            for number in range(questions):
+                item = EvaluationItem(run_id=run.id, contestant=contestant, number=number, take=0)
+                item.answer, item.seconds, item.tokens = f"<b>{contestant}</b>", 0.5, 9
+                item.scores = {"exact_match": score, "json_fields": 1 - score}
+                session.add(item)
+        return run.id
+
+
+def test_a_metric_that_needs_settings_brings_its_inputs(database: Path) -> None:
+    sample.load()
+    text = read()
+    for each in measured_by.offered():
+        assert f'value="{each.grader.name}"' in text
+        for field in each.fields:
+            assert f'name="{field.path}"' in text
+
+
+def test_every_metric_is_offered_once(database: Path) -> None:
+    offered = [each.grader.name for each in measured_by.offered()] + [each.name for each in page.simple()]
+    assert sorted(offered) == sorted(grader.name for grader in graders.all())
+
+
+def filled_in(**fields: Any) -> Any:
+    """What the form's button sends."""
+    app = FastAPI()
+    errors.install(app)
+    app.include_router(api.router)
+    body = {"contestants": "1", "dataset": "Medication directions: held out", "items": 5} | fields
+    return TestClient(app).post("/api/evaluations/filled-in", json=body)
+
+
+def test_what_is_typed_at_a_ticked_metric_is_its_settings(database: Path) -> None:
+    sample.load()
+    schema = '{"type": "object", "required": ["dose"]}'
+    typed = {"settings:json_schema:json_schema": schema, "settings:json_schema:column": "schema"}
+    typed |= {"settings:contains:phrases": "tablet\ncapsule", "settings:contains:whole_words": True}
+    unticked = {"settings:regex:pattern": "("}
+    answer = filled_in(graders=["exact_match", "json_schema", "contains"], **typed, **unticked)
+    assert answer.status_code == 201, answer.text
+    with db.reading() as session:
+        chosen = {each["name"]: each["parameters"] for each in runs.get(session, answer.json()["id"]).graders}
+    assert list(chosen) == ["exact_match", "json_schema", "contains"]
+    assert chosen["json_schema"]["json_schema"] == schema
+    assert chosen["contains"]["phrases"] == ["tablet", "capsule"]
+    assert chosen["contains"]["whole_words"] is True
+
+
+def test_a_metric_whose_settings_are_wrong_is_refused_in_words(database: Path) -> None:
+    sample.load()
+    answer = filled_in(graders="judge")
+    assert (answer.status_code, answer.json()["error"]) == (422, "AI judge has no judge.")
+    answer = filled_in(graders="regex", **{"settings:regex:pattern": "("})
+    assert answer.status_code == 422
+    assert filled_in(graders="nonsense").status_code == 404
+
+
+def test_answers_are_told_with_intervals_and_a_verdict(database: Path) -> None:
+    number = answered([0.0, 1.0])
     text = read(f"id={number}")
-    assert "told how is better than Tunesmith starter" in text
+    assert "way 1 is better than way 0" in text
     assert "over the same 40 questions" in text
     assert "&lt;b&gt;1&lt;/b&gt;" in text
     assert "<b>1</b>" not in text
+    assert "9 tokens · 500 ms" in text
     assert "No answer scored lower" in read(f"id={number}&show=lost")
+
+
+def test_any_two_contestants_stand_side_by_side(database: Path) -> None:
+    number = answered([0.0, 1.0, 0.5])
+    text = read(f"id={number}&from=1&against=2&show=lost")
+    assert "way 2 is worse than way 1" in text
+    assert "Differences from way 1" in text
+    assert "way 2 beside way 1, by exact_match" in text
+    assert "1 to 10 of 40" in text
+    assert f"id={number}&amp;from=1&amp;against=2&amp;metric=exact_match&amp;show=lost&amp;start=10" in text
+    assert "31 to 40 of 40" in read(f"id={number}&from=1&against=2&show=all&start=30")
+
+
+def test_answers_are_told_by_any_of_the_metrics(database: Path) -> None:
+    number = answered([0.0, 1.0])
+    assert "by json_fields" in read(f"id={number}&metric=json_fields&show=lost")
+    assert "by exact_match" in read(f"id={number}&metric=nonsense&from=7&against=7&show=x")
 
 
 def test_the_first_answers_are_shown_while_the_others_still_come(database: Path) -> None:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from studio import db, evaluations, runs, sample
+from studio.datasets import library
 from studio.errors import Refused, StudioError
 from studio.evaluations import EvaluationConfig, results
 from studio.models import EvaluationItem, Model, Run, State
@@ -28,10 +30,10 @@ def tuned(database: Path) -> int:
         return model.id
 
 
-def measured(tuned: int, rights: list[list[int]], takes: int = 1) -> results.Results:
+def measured(tuned: int, rights: list[list[int]], takes: int = 1, dataset: str = HELD_OUT) -> results.Results:
     """Results of made-up scores: `rights[contestant][question]`."""
     with db.transaction() as session:
-        config = EvaluationConfig(contestants=[tuned], dataset=HELD_OUT, graders=["exact_match"])
+        config = EvaluationConfig(contestants=[tuned], dataset=dataset, graders=["exact_match"])
         run = evaluations.launch(session, config)
         for contestant, row in enumerate(rights):
             for number, right in enumerate(row):
@@ -150,6 +152,38 @@ def test_answers_that_changed_are_found_with_their_question(tuned: int) -> None:
         assert gained[0].reference.startswith("{")
         lost, _ = results.changed(session, run, "exact_match", 1, gained=False)
         assert [each.number for each in lost] == [1]
+
+
+def test_any_two_contestants_are_compared(tuned: int) -> None:
+    measured(tuned, [[0, 1, 0, 0], [1, 0, 0, 0]])
+    with db.reading() as session:
+        run = session.query(Run).order_by(Run.id.desc()).first()
+        assert run is not None
+        found = results.of(session, run, against=1)
+        assert found is not None
+        (difference,) = found.differences
+        assert (difference.contestant, difference.gained, difference.lost) == (0, 1, 1)
+        gained, _ = results.changed(session, run, "exact_match", 0, against=1, gained=True)
+        assert [(each.number, each.first.contestant, each.second.contestant) for each in gained] == [
+            (1, 1, 0)
+        ]
+        every, count = results.changed(session, run, "exact_match", 0, against=1, gained=None, start=2)
+        assert ([each.number for each in every], count) == ([2, 3], 4)
+
+
+def test_columns_that_rows_keep_beside_a_conversation_are_slices_too(tmp_path: Path, tuned: int) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"prompt": f"question {n}", "completion": f"{n}", "kind": "new" if n % 2 else "old"}
+        for n in range(20)
+    ]
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    folder, report = library.prepare(path, path.name)
+    with db.transaction() as session:
+        library.add(session, folder, report, name="Kinds")
+    found = measured(tuned, [[0] * 20, [0, 1] * 10], dataset="Kinds")
+    shares = {each.value: [mean.value for mean in each.means if mean] for each in found.slices}
+    assert shares == {"new": [0.0, 1.0], "old": [0.0, 0.0]}
 
 
 def test_an_evaluation_waits_for_a_run_that_is_not_done(database: Path) -> None:
