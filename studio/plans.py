@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from studio import agreement, drafts, recommendations, sheets, use_cases
+from studio import agreement, drafts, known, recommendations, sheets, use_cases
 from studio.agreement import Agreement
 from studio.errors import NotFound, StudioError
 from studio.guide import plans, rules
@@ -38,7 +38,7 @@ class Followed:
     sheets: list[str]
     agreement: Agreement | None
     next_step: str
-    grown: dict[str, int]
+    grown: dict[str, int | float]
     task_type: str
     has_prompts: bool
 
@@ -60,17 +60,18 @@ def key_of(name: str, advice_id: int | None) -> str:
 
 
 def follow(session: Session, name: str, advice_id: int | None, today: date | None = None) -> Followed | None:
-    """The plan of a piece of advice; with a name and no advice that plan, in the guide's usual numbers. None
+    """The plan of a piece of advice; with a name and no advice that plan, with the thresholds set here. None
     where the advice leaves nothing to collect. Raises NotFound for what is not there."""
     today = today or now().date()
     kept = recommendations.get(session, advice_id) if advice_id is not None else None
     advice = rules.Recommendation.model_validate(kept.result) if kept else None
     project = session.get(Project, kept.project_id) if kept and kept.project_id else None
-    counted = {field: count.value for field, count in recommendations.counts(session).items()}
+    counted = _counted(session, project)
     chosen = (plans.choose(advice, counted) if advice and not name else None) or (name and named(name))
     if not chosen:
         return None
-    about, goals = _about(session, project), plans.goals(chosen, advice, counted)
+    guide, about = recommendations.guide(session), _about(session, project)
+    goals = plans.goals(chosen, advice, counted, guide)
     said = _kept(session, chosen, advice_id)
     pace = said.get("pace") or plans.get(chosen).pace
     since = kept.created.date() if kept else today
@@ -81,7 +82,7 @@ def follow(session: Session, name: str, advice_id: int | None, today: date | Non
         project=project,
         about=about,
         goals=goals,
-        steps=plans.steps(chosen, advice, counted, about),
+        steps=plans.steps(chosen, advice, counted, about, guide),
         done=frozenset(said.get("done", ())),
         pace=pace,
         returning=plans.come_back(chosen, goals, advice.phase if advice else 1, pace, today, since),
@@ -92,6 +93,12 @@ def follow(session: Session, name: str, advice_id: int | None, today: date | Non
         has_prompts=sheets.has_prompts(session, project),
         grown={field: count for field, count in counted.items() if advice and count > advice.answers[field]},
     )
+
+
+def _counted(session: Session, project: Project | None) -> dict[str, int | float]:
+    """What the studio knows of the counts that the guide asks for."""
+    collected = {field for plan in plans.load().plans.values() for field in plan.collects}
+    return {name: each.value for name, each in known.of(session, project).items() if name in collected}
 
 
 def _about(session: Session, project: Project | None) -> About:

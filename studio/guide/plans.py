@@ -196,10 +196,13 @@ def _collecting(fields: tuple[str, ...]) -> str | None:
     return next((name for name, plan in load().plans.items() if set(fields) <= set(plan.collects)), None)
 
 
-def goals(name: str, advice: Recommendation | None, counted: Counts) -> list[Goal]:
+def goals(
+    name: str, advice: Recommendation | None, counted: Counts, guide: Guide | None = None
+) -> list[Goal]:
     """What is to be reached, the nearest first: what the advice lacks and what would change it; the plan's
-    own aims where that is nothing, or no count brings one back."""
-    guide, plan = _guide_of(advice), get(name)
+    own aims where that is nothing, or no count brings one back. Without advice the thresholds are those of
+    `guide`, the shipped one unless given."""
+    guide, plan = _guide_of(advice, guide), get(name)
     found = _goals_of(advice, guide, counted) if advice else []
     if plan.collects:
         found = [goal for goal in found if set(goal.fields) <= set(plan.collects)]
@@ -241,10 +244,16 @@ def _noun(guide: Guide, fields: tuple[str, ...]) -> str:
     return " and ".join(guide.fields[field].noun for field in fields)
 
 
-def steps(name: str, advice: Recommendation | None, counted: Counts, about: About) -> list[Step]:
+def steps(
+    name: str,
+    advice: Recommendation | None,
+    counted: Counts,
+    about: About,
+    guide: Guide | None = None,
+) -> list[Step]:
     """The steps that apply, each once, in the person's numbers."""
-    guide, plan = _guide_of(advice), get(name)
-    values = _values(name, advice, counted, about)
+    guide, plan = _guide_of(advice, guide), get(name)
+    values = _values(name, advice, counted, about, guide)
     limits = guide.limits
     found: dict[str, Step] = {}
     for step in plan.steps:
@@ -256,16 +265,17 @@ def steps(name: str, advice: Recommendation | None, counted: Counts, about: Abou
 
 def sheets(name: str, advice: Recommendation | None) -> list[str]:
     """The files to fill in, by name, the most fitting first."""
-    values = _values(name, advice, {}, About())
-    limits = _guide_of(advice).limits
-    return [each.sheet for each in get(name).sheets if each.expression.holds(values, limits)]
-
-
-def _values(name: str, advice: Recommendation | None, counted: Counts, about: About) -> dict[str, Any]:
-    """What conditions and texts may speak of."""
     guide = _guide_of(advice)
+    values = _values(name, advice, {}, About(), guide)
+    return [each.sheet for each in get(name).sheets if each.expression.holds(values, guide.limits)]
+
+
+def _values(
+    name: str, advice: Recommendation | None, counted: Counts, about: About, guide: Guide
+) -> dict[str, Any]:
+    """What conditions and texts may speak of."""
     answers = advice.answers if advice else guide.defaults
-    first = next((goal for goal in goals(name, advice, counted) if goal.missing), None)
+    first = next((goal for goal in goals(name, advice, counted, guide) if goal.missing), None)
     return (
         {each: number.words for each, number in load().numbers.items()}
         | answers
@@ -316,10 +326,10 @@ def say_day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def _guide_of(advice: Recommendation | None) -> Guide:
-    """The guide with the thresholds the advice was given with."""
+def _guide_of(advice: Recommendation | None, given: Guide | None = None) -> Guide:
+    """The guide with the thresholds the advice was given with; without advice, as it is given."""
     guide = document.load()
     if advice is None:
-        return guide
+        return given or guide
     kept = {name: value for name, value in advice.thresholds.items() if name in guide.thresholds}
     return guide.with_thresholds(kept)

@@ -72,6 +72,24 @@ def test_the_page_says_how_many_are_missing_and_by_when(browser: TestClient) -> 
     assert "180 missing at 60 a week: 3 weeks, on" in text
 
 
+def test_without_advice_the_thresholds_are_those_set_in_this_studio(browser: TestClient) -> None:
+    with db.transaction() as session:
+        recommendations.set_thresholds(session, {"pairs_min": 2500})
+    assert "of 2,500 preference pairs" in read(browser, for_="collect_preferences")
+
+
+def test_a_use_case_counts_its_own_data(browser: TestClient) -> None:
+    with db.transaction() as session:
+        project = Project(name="Parcels")
+        session.add(project)
+        session.flush()
+        number = project.id
+    register(410, project=number)
+    register(60, shape="instruction")
+    assert "<b>410</b> of 500" in read(browser, recommendation=advise(number, **LABELS))
+    assert "<b>470</b> of 500" in read(browser, recommendation=advise(**LABELS))
+
+
 def test_the_pace_is_kept_and_moves_the_day(browser: TestClient) -> None:
     number = advise(**LABELS)
     kept = browser.post(f"/api/plans/labels/kept?recommendation={number}", json={"pace": 90})
