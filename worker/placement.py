@@ -1,4 +1,4 @@
-"""Places runs on this machine: claims what fits, hands it to a runner, notices the dead.
+"""Places runs on this machine: claims what fits, hands it to a runner, notices the dead. Takes climbs on.
 
 One thread in each worker. It looks when it is woken and every few seconds, so a lost message costs seconds
 and nothing else.
@@ -19,7 +19,7 @@ import psutil
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from studio import attempts, db, settings, storage
+from studio import attempts, climbs, db, settings, storage
 from studio.models import Kind, Run, State
 
 log = logging.getLogger("tunesmith.placement")
@@ -92,13 +92,14 @@ class Placement(threading.Thread):
             self._woken.clear()
 
     def look(self) -> None:
-        """One look: say that we are here, give up on the dead, claim what fits."""
+        """One look: say that we are here, give up on the dead, take climbs a step on, claim what fits."""
         self._runners = [runner for runner in self._runners if runner.poll() is None]
         if time.monotonic() - self._described > DESCRIBE_EVERY:
             self._described = time.monotonic()
             with db.transaction() as session:
                 attempts.describe_host(session, self.host, self.devices, self.about)
         self._give_up_on_the_dead()
+        climbs.look()
         while not self._leaving.is_set() and self._claim():
             pass
         settled = time.monotonic() - self._claimed > STANDBY_AFTER

@@ -61,6 +61,17 @@ def needed(before: Sequence[float], after: Sequence[float]) -> int | None:
     return math.ceil(((Z + POWER) * float(change.std()) / apart) ** 2) if apart else None
 
 
+def needed_to_reach(scores: Sequence[float], target: float) -> int | None:
+    """How many questions would put the lower end of the interval at `target`, if the mean stayed as it is.
+    None where the mean is not above it."""
+    values = np.asarray(scores, dtype=float)
+    above = float(values.mean()) - target
+    if above <= 0:
+        return None
+    variance = target * (1 - target) if _is_binary(values) else float(values.var())  # Wilson's, solved for n
+    return math.ceil(Z * Z * variance / above**2)
+
+
 def _is_binary(values: np.ndarray) -> bool:
     return bool(np.isin(values, (0.0, 1.0)).all())
 

@@ -142,6 +142,55 @@ def of(session: Session, run: Run, against: int = 0) -> Results | None:
     )
 
 
+@dataclass(frozen=True)
+class Scored:
+    """The greedy scores of one metric: `{contestant: {question: score}}`."""
+
+    metric: str
+    scores: Mapping[int, Mapping[int, float]]
+
+    def mean(self, contestant: int) -> Interval | None:
+        values = list(self.scores.get(contestant, {}).values())
+        return intervals.mean(values) if values else None
+
+    def difference(self, first: int, second: int) -> Difference | None:
+        """`second` against `first`, over the questions both were scored on."""
+        return _difference(self.metric, second, self.scores.get(first, {}), self.scores.get(second, {}))
+
+    def to_reach(self, contestant: int, target: float) -> int | None:
+        """How many questions would show that the target is met, if the mean stayed; None where nobody could
+        write as many."""
+        needed = intervals.needed_to_reach(list(self.scores[contestant].values()), target)
+        return needed if needed and needed <= TOO_MANY else None
+
+
+def scored(session: Session, run: Run, metric: str) -> Scored:
+    """What any two contestants can be compared by."""
+    found: dict[int, dict[int, float]] = defaultdict(dict)
+    items = select(EvaluationItem.contestant, EvaluationItem.number, EvaluationItem.scores)
+    for contestant, number, given in session.execute(
+        items.where(EvaluationItem.run_id == run.id, EvaluationItem.take == GREEDY)
+    ):
+        if isinstance(given.get(metric), int | float):
+            found[contestant][number] = float(given[metric])
+    return Scored(metric, dict(found))
+
+
+def pass_8(session: Session, run: Run, metric: str, contestant: int) -> float | None:
+    """On what share of the questions one of eight samples is right; None without as many samples."""
+    samples: dict[int, list[float]] = defaultdict(list)
+    items = select(EvaluationItem.number, EvaluationItem.scores).where(
+        EvaluationItem.run_id == run.id,
+        EvaluationItem.contestant == contestant,
+        EvaluationItem.take != GREEDY,
+    )
+    for number, given in session.execute(items):
+        if isinstance(given.get(metric), int | float):
+            samples[number].append(float(given[metric]))
+    known = {each["name"]: graders.get(each["grader"]).high for each in run.graders}
+    return _passes(samples, known.get(metric))[PASS_AT]
+
+
 def _figure(
     metric: str,
     contestant: int,
@@ -149,14 +198,18 @@ def _figure(
     samples: Mapping[int, Sequence[float]],
     high: float | None,
 ) -> Figure:
+    passes = _passes(samples, high)
+    mean = intervals.mean(list(scores.values()))
+    return Figure(metric, contestant, mean, len(scores), passes[1], passes[PASS_AT])
+
+
+def _passes(samples: Mapping[int, Sequence[float]], high: float | None) -> dict[int, float | None]:
     right = [(len(each), sum(score >= high for score in each)) for each in samples.values()] if high else []
     least = min((drawn for drawn, _ in right), default=0)
-    passes = {
+    return {
         k: statistics.fmean(pass_at(k, drawn, hits) for drawn, hits in right) if 0 < k <= least else None
         for k in (1, PASS_AT)
     }
-    mean = intervals.mean(list(scores.values()))
-    return Figure(metric, contestant, mean, len(scores), passes[1], passes[PASS_AT])
 
 
 def _difference(

@@ -190,6 +190,26 @@ class StepHelp(_Part):
     help: str
 
 
+class LoopRule(_Conditional):
+    """What follows from a measured step (`loop.Facts`). `items` names the fact that says how many questions
+    to ask, `technique` one of the guide's, or a family."""
+
+    id: str
+    do: Literal["keep", "stop", "measure", "sample", "train", "collect", "guide"]
+    technique: str = ""
+    items: str = ""
+    title: str
+    says: str
+    word: str
+
+
+class Loop(_Part):
+    """`standing` words a verdict in figures; of the `rules` the first that holds decides."""
+
+    standing: dict[str, str]
+    rules: tuple[LoopRule, ...]
+
+
 class Guide(_Part):
     """The whole file. `questions` maps the eight steps to their fields and is the origin of both."""
 
@@ -214,6 +234,7 @@ class Guide(_Part):
     cautions: tuple[Caution, ...]
     phases: dict[str, Phase]
     target_to_phase: tuple[tuple[float, int], ...]
+    loop: Loop
     cases: list[dict[str, Any]] = Field(repr=False)
     edge_checks: list[dict[str, Any]] = Field(repr=False)
 

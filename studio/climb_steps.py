@@ -1,0 +1,178 @@
+"""What the steps of a climb are made of: its limits, who is measured, the prompt it begins with, the gates
+before a training. Moves no climb (`studio.climbs`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from studio import held_out, ladder, techniques
+from studio.datasets import library
+from studio.guide import document
+from studio.guide.words import format_number, format_share
+from studio.ladder import FIRST_TRAINED, NEEDS, Entrant, seconds_of
+from studio.loop import Look
+from studio.material import Material
+from studio.models import Climb, Kind, Model, Project, Prompt, Run, State, now
+from studio.prompting import Example, Prompting
+from studio.runs import RunConfig
+
+SHOTS, LONGEST_SHOT = 4, 1500  # solved examples in a prompt, and the characters of one
+RECENT = 5  # runs whose times an estimate is made of
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a climb may still use. None: no limit."""
+
+    seconds_left: float | None
+    money_left: float | None
+    gpu_price: float
+
+    @classmethod
+    def of(cls, session: Session, climb: Climb) -> "Limits":
+        passed = (now() - climb.created).total_seconds()
+        return cls(
+            None if climb.seconds is None else climb.seconds - passed,
+            None if climb.budget is None else climb.budget - spent(session, climb),
+            climb.gpu_price,
+        )
+
+    def reached(self) -> str:
+        """Why it has to stop now; empty while it may go on."""
+        if self.seconds_left is not None and self.seconds_left <= 0:
+            return "The time it was given is over."
+        if self.money_left is not None and self.money_left <= 0:
+            return "The money it was given is used up."
+        return ""
+
+    def refuses(self, session: Session, config: RunConfig | None) -> str:
+        """Why the next step must not be launched, by what runs like it took here; empty where it may."""
+        estimate = seconds_like(session, config) if config else None
+        if reached := self.reached():
+            return reached
+        if config is None or estimate is None:
+            return ""
+        if self.seconds_left is not None and estimate > self.seconds_left:
+            left = f"{_minutes(self.seconds_left)} are left"
+            return f"The next step takes about {_minutes(estimate)}, as runs like it took here, and {left}."
+        cost = estimate / 3600 * config.gpus * self.gpu_price
+        if self.money_left is not None and cost > self.money_left:
+            left = f"{self.money_left:.2f} is left"
+            return f"The next step costs about {cost:.2f}, as runs like it took here, and {left}."
+        return ""
+
+
+def spent(session: Session, climb: Climb) -> float:
+    """What the runs of a climb have cost so far."""
+    ids = [step["run"] for step in climb.steps]
+    taken = session.scalars(select(Run).where(Run.id.in_(ids)))
+    return sum(seconds_of(run) for run in taken) / 3600 * climb.gpu_price
+
+
+def seconds_like(session: Session, config: RunConfig) -> float | None:
+    """What runs of this technique on this data took lately; None where there were none."""
+    alike = select(Run).where(
+        Run.kind == Kind.TRAIN,
+        Run.state == State.SUCCEEDED,
+        Run.technique == config.technique,
+        Run.adapter == config.adapter,
+        Run.dataset_version_id == library.find_version(session, config.dataset).id,
+    )
+    taken = [
+        seconds_of(run) / run.gpus for run in session.scalars(alike.order_by(Run.id.desc()).limit(RECENT))
+    ]
+    return median(taken) if taken else None
+
+
+def next_entrants(session: Session, project: Project, found: Material, made_by: Run | None) -> list[Entrant]:
+    """The best of every trained phase so far, what was made in a phase that was never measured, and what
+    `made_by` has just made."""
+    best = ladder.best_entrants(ladder.evaluations_of(session, project, found))
+    entered = [each for each in best if each.phase >= FIRST_TRAINED]
+    measured = {each.phase for each in entered}
+    fresh = {each.phase: each for each in _trained(session, project)}
+    entered += [each for phase, each in fresh.items() if phase not in measured]
+    if made_by and all(each.run_id != made_by.id for each in entered):
+        entered.append(ladder.made_by(session, made_by))
+    return sorted(entered, key=lambda each: each.phase)
+
+
+def _trained(session: Session, project: Project) -> list[Entrant]:
+    """The language models that trainings of the use case made, the oldest first."""
+    made = select(Run).where(
+        Run.project_id == project.id,
+        Run.kind == Kind.TRAIN,
+        Run.state == State.SUCCEEDED,
+        Run.id.in_(select(Model.run_id).where(Model.kind == "language")),
+    )
+    known = [run for run in session.scalars(made.order_by(Run.id)) if techniques.has(run.technique)]
+    return [ladder.made_by(session, run) for run in known]
+
+
+def wants_tries(found: Material, entered: Sequence[Entrant], until_phase: int) -> bool:
+    """Whether the step after this measurement may be reinforcement, which needs to know pass@8."""
+    limits = document.load().limits
+    may_follow = until_phase >= 4 and all(each.phase < 4 for each in entered)
+    return (
+        may_follow and found.reward == "verifiable" and found.count("n_prompts") >= limits["rl_prompts_min"]
+    )
+
+
+def example_prompt(session: Session, project: Project, found: Material) -> Prompt | None:
+    """A first version of the prompt: some labelled rows as solved examples. None without such rows."""
+    version = found.data.get("n_labelled")
+    shown = []
+    for place in range(SHOTS if version else 0):
+        assert version is not None
+        row = library.rows_of(version, place * version.rows // SHOTS, 1)[0]
+        asked, answer = held_out.taken_apart(row)
+        questions = [held_out.text_of(turn) for turn in asked if turn["role"] == "user"]
+        if len(questions) == 1 and answer and len(questions[0]) + len(answer) <= LONGEST_SHOT:
+            shown.append(Example(input=questions[0], output=answer))
+    if not shown:
+        return None
+    taken = session.scalar(select(func.max(Prompt.number)).where(Prompt.project_id == project.id)) or 0
+    prompt = Prompt(
+        project_id=project.id,
+        number=taken + 1,
+        name=f"{len(shown)} examples",
+        prompting=Prompting(examples=shown).model_dump(mode="json"),
+    )
+    session.add(prompt)
+    session.flush()
+    project.prompt_id = prompt.id
+    return prompt
+
+
+def gates_of(seen: Look, phase: int) -> list[dict[str, Any]]:
+    """What must hold before a phase is trained, each with what there is."""
+    guide, facts = document.load(), seen.facts
+    kind, threshold = NEEDS[phase]
+    have, need = seen.found.count(kind), guide.limits[threshold]
+    if phase == 2:
+        need = guide.limits["sft_pilot"]
+    noun = guide.fields[kind].noun
+    gates = [{"says": f"{format_number(have)} {noun}, {format_number(need)} needed", "met": have >= need}]
+    if phase == 4:
+        right = facts.pass_at_8 or 0
+        says = f"one of eight tries is right on {format_share(round(right, 3))} of the questions"
+        gates.append({"says": says, "met": right > 0})
+    return gates
+
+
+def say_left(limits: Limits) -> list[dict[str, Any]]:
+    """What may still be used, beside the gates."""
+    found = []
+    if limits.seconds_left is not None:
+        found.append({"says": f"{_minutes(limits.seconds_left)} left", "met": True})
+    if limits.money_left is not None:
+        found.append({"says": f"{limits.money_left:.2f} left to spend", "met": True})
+    return found
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -1,0 +1,130 @@
+"""What a use case has to learn from and to be measured on: its model, its held-out questions, the metric that
+decides, and of each kind of data the version a training would take."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from studio import evaluations, graders, use_cases, weights
+from studio.datasets import library
+from studio.errors import StudioError
+from studio.graders.base import JUDGED, VERIFIABLE
+from studio.graders.choice import GraderChoice
+from studio.guide import document
+from studio.held_out import ASKING
+from studio.models import Dataset, DatasetVersion, Model, Project, Run
+
+# What the guide counts, and the shapes that count for it, in the order of the phases that need them.
+KINDS = {"n_labelled": ("chat", "instruction"), "n_pairs": ("preference",), "n_prompts": ("prompt",)}
+
+
+@dataclass(frozen=True)
+class Material:
+    """`data` holds a version of each kind there is, by the guide's name for its count. `reward`, `arch`,
+    `out_tokens` and `stakes` are answers of the guide."""
+
+    model: Model | None
+    held_out: DatasetVersion | None
+    grader: GraderChoice | None
+    data: dict[str, DatasetVersion]
+    reward: str
+    arch: str
+    out_tokens: int
+    stakes: str
+
+    def count(self, kind: str) -> int:
+        return self.data[kind].rows if kind in self.data else 0
+
+
+def of(session: Session, project: Project) -> Material:
+    held_out = _held_out(session, project)
+    grader = next((each.grader for each in use_cases.criteria(project)[:1]), None)
+    given = document.load().defaults | project.answers
+    versions = _to_learn_from(session, project, held_out)
+    found = {kind: _largest(versions, shapes) for kind, shapes in KINDS.items()}
+    return Material(
+        model=_model(session, project),
+        held_out=held_out,
+        grader=grader,
+        data={kind: version for kind, version in found.items() if version},
+        reward=_reward(grader) or given["reward"],
+        arch=given["arch"],
+        out_tokens=given["out_tokens"],
+        stakes=project.stakes or given["stakes"],
+    )
+
+
+def check_measurable(found: Material) -> None:
+    """Raises StudioError where something is missing without which nothing can be measured."""
+    wanted = {
+        "criteria": (found.grader, "The use case's first criterion has no grader.", "Choose one"),
+        "held_out": (found.held_out, "The use case has no held-out questions.", "Choose some"),
+        "model": (found.model, "The use case has no model to begin with.", "Choose one"),
+    }
+    for field, (there, problem, remedy) in wanted.items():
+        if there is None:
+            raise StudioError(problem, hint=f"{remedy} on the use case's page.", field=field)
+
+
+def _model(session: Session, project: Project) -> Model | None:
+    """The one chosen; else the base of the newest run, or the only base there is."""
+    if project.model_id:
+        return session.get(Model, project.model_id)
+    used = select(Model).join(Run, Run.model_id == Model.id).where(Run.project_id == project.id)
+    newest = session.scalar(used.order_by(Run.id.desc()).limit(1))
+    if newest:
+        return evaluations.base_of(session, newest)
+    bases = [each for each in weights.listed(session) if each.run_id is None and each.kind == "language"]
+    return bases[0] if len(bases) == 1 else None
+
+
+def _held_out(session: Session, project: Project) -> DatasetVersion | None:
+    """The version chosen; else the newest of the use case's that were held out and ask something."""
+    if project.held_out_id:
+        return library.get_version(session, project.held_out_id)
+    return session.scalar(
+        select(DatasetVersion)
+        .join(Dataset)
+        .where(
+            Dataset.project_id == project.id,
+            DatasetVersion.split == library.HELD_OUT,
+            DatasetVersion.shape.in_(ASKING),
+        )
+        .order_by(DatasetVersion.id.desc())
+        .limit(1)
+    )
+
+
+def _to_learn_from(
+    session: Session, project: Project, held_out: DatasetVersion | None
+) -> list[DatasetVersion]:
+    """Of each dataset of the use case, or else of nobody's, the newest version that was not held out."""
+    datasets = library.listed(session)
+    mine = [each for each in datasets if each.project_id == project.id]
+    chosen = mine or [each for each in datasets if each.project_id is None]
+    found = []
+    for dataset in chosen:
+        kept = [version for version in dataset.versions if version.split != library.HELD_OUT]
+        if kept and (held_out is None or kept[-1].id != held_out.id):
+            found.append(kept[-1])
+    return found
+
+
+def _largest(versions: Iterable[DatasetVersion], shapes: Sequence[str]) -> DatasetVersion | None:
+    return max(
+        (each for each in versions if each.shape in shapes),
+        key=lambda each: (each.rows, each.id),
+        default=None,
+    )
+
+
+def _reward(grader: GraderChoice | None) -> str:
+    """Who can score an answer: known where a grader was chosen that a program or a judge carries out."""
+    if grader is None or not graders.has(grader.grader):
+        return ""
+    words = set(graders.get(grader.grader).aliases)
+    if words & set(VERIFIABLE):
+        return "verifiable"
+    return "ai_judge" if words & set(JUDGED) else ""
