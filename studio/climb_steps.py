@@ -153,7 +153,7 @@ def gates_of(seen: Look, phase: int) -> list[dict[str, Any]]:
     guide, facts = document.load(), seen.facts
     kind, threshold = NEEDS[phase]
     have, need = seen.found.count(kind), guide.limits[threshold]
-    if phase == 2:
+    if have < need and phase == 2:
         need = guide.limits["sft_pilot"]
     noun = guide.fields[kind].noun
     gates = [{"says": f"{format_number(have)} {noun}, {format_number(need)} needed", "met": have >= need}]

@@ -212,7 +212,7 @@ def _decide(session: Session, climb: Climb, run: Run) -> None:
     project = seen.project
     project.phase = max(project.phase, facts.phase)
     if advice.do == "keep":
-        lost = f"{advice.title}: {advice.says} "
+        lost = f"“{facts.subject}” is worse than what came before, so it is not built upon. "
         seen = loop.again(session, seen, facts.phase)
     elif advice.do == "collect":
         seen = loop.look(session, run) or seen  # close to the target, further questions are worth their time

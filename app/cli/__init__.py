@@ -5,7 +5,7 @@ Every command takes `--json`. Exit codes: 0 done, 2 refused with a message on st
 
 import click
 
-from app.cli import catalogue, grading, running, starting
+from app.cli import catalogue, climbing, grading, running, starting
 from app.cli.speech import Commands
 
 
@@ -15,5 +15,11 @@ def main() -> None:
     """Tunesmith: a studio for fine-tuning language models, on your own machines."""
 
 
-for command in (*starting.COMMANDS, *catalogue.COMMANDS, *grading.COMMANDS, *running.COMMANDS):
+for command in (
+    *starting.COMMANDS,
+    *catalogue.COMMANDS,
+    *grading.COMMANDS,
+    *running.COMMANDS,
+    *climbing.COMMANDS,
+):
     main.add_command(command)

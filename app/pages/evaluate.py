@@ -15,7 +15,7 @@ from app.navigation import Page
 from app.parts import Paced, Query, fragment, live, render
 from app.setup import advised
 from app.toolkit import html
-from studio import db, evaluations, graders, held_out, runs, use_cases, weights
+from studio import db, evaluations, graders, held_out, loop, runs, use_cases, weights
 from studio.datasets import library
 from studio.errors import StudioError
 from studio.evaluations import results
@@ -109,6 +109,7 @@ def shown(session: Session, run: Run, query: Query) -> Paced:
         beside=beside,
         first=beside.first,
         shown=SHOWN,
+        seen=loop.look(session, run),
     )
     return Paced(body, 1 if is_active else CALM)
 

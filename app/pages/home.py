@@ -1,19 +1,21 @@
 """The first page: where the use case stands on the ladder, what runs now, and the one next step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.navigation import Page
 from app.pages import run_words, waiting
-from app.parts import Paced, Query, fragment, live, render
+from app.parts import Paced, Query, fragment, live, render, words
 from app.toolkit import html
-from studio import db, runs, sample, techniques, use_cases
+from studio import climbs, db, loop, runs, sample, techniques, use_cases
+from studio import ladder as of_project
 from studio.guide import document
 from studio.models import Answer, Dataset, Kind, Model, Project, Recommendation, Run, State
 
 CALM = 4.0
+GAINS = {"better": "gained", "worse": "lost", "open": "gained nothing shown"}
 MOST_ACTIVE, ENDED_SHOWN = 6, 4  # runs listed
 
 
@@ -58,11 +60,13 @@ def home(_query: Query) -> Paced:
             queue=queue,
             project=project,
             target=use_cases.target(project) if project else None,
-            ladder=ladder(project, every),
+            ladder=measured(session, project, ladder(project, every)),
             active=active[:MOST_ACTIVE],
             more=max(0, len(active) - MOST_ACTIVE),
             ended=[run for run in every if run not in active][:ENDED_SHOWN],
-            step=next_step(session, every, queue),
+            step=climbing(session, project, queue)
+            or said(session, project, every)
+            or next_step(session, every, queue),
         )
     return Paced(body, 1 if active else CALM)
 
@@ -87,6 +91,42 @@ def ladder(project: Project | None, every: list[Run]) -> list[Rung]:
         gains = f"AWS reports {phase.outcome[0]}"
         rungs.append(Rung(number, phase.name, meaning, gains, state, note(done, active, queued, is_next)))
     return rungs
+
+
+def measured(session: Session, project: Project | None, rungs: list[Rung]) -> list[Rung]:
+    """The same with what each phase reached by the metric that decides, where that was measured."""
+    figures = {each.phase: each for each in of_project.of(session, project).rungs} if project else {}
+    found = []
+    for rung in rungs:
+        reached = figures.get(rung.number)
+        if reached and reached.figure:
+            figure = reached.figure
+            ends = f"{words.percent(figure.low)} to {words.percent(figure.high)}"
+            gained = f", {GAINS[reached.verdict]}" if reached.verdict else ""
+            state = "done" if rung.state == "later" else rung.state
+            rung = replace(rung, state=state, note=f"{words.percent(figure.value)} ({ends}){gained}")
+        found.append(rung)
+    return found
+
+
+def climbing(session: Session, project: Project | None, queue: waiting.Queue) -> Step | None:
+    """A climb that is going on is the next step by itself."""
+    climb = climbs.current(session, project.id) if project else None
+    if project is None or climb is None or queue.is_stuck:
+        return None
+    doing = climb.steps[-1]["title"] if climb.steps else "It begins in a moment"
+    address = f"/ladder?project={project.id}"
+    return Step(f"“{project.name}” is climbing by itself", f"{doing}.", "Watch the climb", address)
+
+
+def said(session: Session, project: Project | None, every: list[Run]) -> Step | None:
+    """What the newest measurement of the use case says, unless runs since then come first."""
+    seen = loop.newest(session, project) if project else None
+    later = [run for run in every if seen and run.id > seen.run.id]
+    if seen is None or any(run.state != State.CANCELLED for run in later):
+        return None
+    address = f"/evaluate?id={seen.run.id}"
+    return Step(seen.advice.title, f"{seen.advice.standing} {seen.advice.says}", "See what it says", address)
 
 
 def note(done: int, active: int, queued: int, is_next: bool) -> str:

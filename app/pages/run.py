@@ -12,7 +12,7 @@ from app.pages import run_samples, run_settings, run_story, run_words, waiting
 from app.parts import Paced, Query, fragment, live, render, words
 from app.setup import offers
 from app.toolkit import html
-from studio import db, lineage, runs
+from studio import db, lineage, loop, runs
 from studio.errors import StudioError
 from studio.models import LogPart, Metric, Model, Run, State, Sweep
 from studio.techniques import MetricInfo
@@ -48,6 +48,7 @@ def run_header(query: Query) -> Paced:
             figures=figures(session, run),
             parent=session.get(Run, run.parent_id) if run.parent_id else None,
             sweep=session.get(Sweep, run.sweep_id) if run.sweep_id else None,
+            seen=loop.of_run(session, run),
             last_words=last_words(session, run) if run.state == State.FAILED else "",
         )
         return Paced(body, 1 if run_words.is_active(run) else CALM)

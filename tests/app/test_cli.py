@@ -145,3 +145,13 @@ def test_listening_beyond_loopback_without_anybody_who_may_log_in_is_refused(
     result = tunesmith("migrate")
     assert result.exit_code == 2
     assert "tunesmith user add" in result.stderr
+
+
+def test_a_use_case_is_let_climb_by_its_name(tunesmith: Any) -> None:
+    sample.load()
+    started = printed(tunesmith("climb", "Medication directions", "--until", "2", "--hours", "0.5", "--json"))
+    assert (started["state"], started["until_phase"], started["steps"]) == ("going", 2, [])
+    refused = tunesmith("climb", "Medication directions")
+    assert refused.exit_code == 2
+    assert "climbing already" in refused.stderr
+    assert "no use case" in tunesmith("climb", "Nothing").stderr

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from app.pages import home
-from studio import db
+from studio import climbs, db
 from studio.models import Answer, Model, Project, State
-from tests import made_runs
+from tests import climbing, made_runs
 
 
 def page() -> str:
@@ -105,3 +105,29 @@ def test_a_use_case_without_data_leads_to_the_guide_about_it(database: Path) -> 
     text = page()
     assert '"button primary" href="/guide?project=1"' in text
     assert "synthetic data" not in text
+
+
+def test_the_ladder_shows_what_was_measured_and_the_next_step_is_what_that_says(database: Path) -> None:
+    project = climbing.use_case()
+    with db.transaction() as session:
+        made_runs.host(session)
+        sft = climbing.trained(session, project, name="sft")
+    number = climbing.measured(project, [sft], lambda name: 0.7 if "sft" in name else 0.1)
+    text = page()
+    assert "70 % (60.4 % to 78.1 %), gained" in text
+    assert "Learn from preferences next" in text
+    assert f"/evaluate?id={number}" in text
+    assert f"/ladder?project={project}" in text
+    with db.transaction() as session:
+        climbing.trained(session, project, "dpo")
+    assert "Learn from preferences next" not in page()
+
+
+def test_a_climb_is_watched(database: Path) -> None:
+    project = climbing.use_case()
+    with db.transaction() as session:
+        made_runs.host(session)
+        climbs.start(session, project, 4)
+    assert "is climbing by itself" in page()
+    climbs.look()
+    assert "Measure the starting point." in page()

@@ -16,6 +16,7 @@ ADDRESSES = {
     "/use-cases": "/use-cases",
     "/use-case": "/use-case",
     "/plan": "/plan?for=collect_preferences",
+    "/ladder": "/ladder",
     "/datasets": "/datasets",
     "/dataset": "/dataset?id=1",
     "/runs": "/runs",

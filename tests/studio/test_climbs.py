@@ -102,7 +102,7 @@ def test_a_step_that_lost_is_not_built_upon(project: int) -> None:
     sft, _, grpo = (step["run"] for step in show(climb).steps[1::2])
     step = show(climb).steps[4]
     assert step["found"] == "L02"
-    assert "took away more than it gave" in show(climb).steps[5]["why"]
+    assert "is worse than what came before, so it is not built upon" in show(climb).steps[5]["why"]
     with db.reading() as session:
         assert session.get_one(Model, session.get_one(Run, grpo).model_id).run_id == sft
 

@@ -126,9 +126,11 @@ def test_high_stakes_bring_the_guides_gates(project: int) -> None:
 
 
 def test_without_questions_or_a_metric_it_says_what_is_missing(project: int) -> None:
-    with db.transaction() as session, pytest.raises(StudioError, match="no grader"):
-        climbing.project(session, project).criteria = []
-        ladder.measure(session, climbing.project(session, project))
+    with db.transaction() as session:
+        without = climbing.project(session, project)
+        without.criteria = []
+        with pytest.raises(StudioError, match="no grader"):
+            ladder.measure(session, without)
 
 
 def test_the_ladders_own_evaluation_asks_at_most_300_questions(project: int) -> None:

@@ -101,7 +101,7 @@ def test_rules_and_words_mention_only_what_is_measured() -> None:
 def test_the_words_are_in_the_persons_own_numbers() -> None:
     advice = advise(n_pairs=1200)
     assert advice.standing == (
-        "the SFT model scores 77% on 300 questions (72% to 81%): +40 points over the prompt "
+        "“the SFT model” scores 77% on 300 questions (72% to 81%): +40 points over “the prompt” "
         "(+30 to +50), a gain."
     )
     assert "You have 1,200 preference pairs, and 1,000 are enough for DPO." in advice.says
