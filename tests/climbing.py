@@ -1,13 +1,17 @@
-"""Made-up runs and evaluations for the tests of ladders and climbs: the sample use case, with scores given by
-hand in place of trainings."""
+"""What the tests of ladders and climbs share: made-up runs and evaluations of the sample use case, with
+scores given by hand in place of trainings; and a small use case in a running studio."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from studio import db, evaluations, runs, sample
 from studio.models import EvaluationItem, Kind, Model, Project, Run, State
 from tests import made_runs
+from tests.running import ROOT, SAMPLE, RunningStudio
 
 Scores = Callable[[str], float]
 """Which share of its answers a contestant of this name gets right."""
@@ -101,3 +105,42 @@ def waiting(session: Session, kind: Kind) -> Run:
     """The one run of this kind that is in the queue."""
     (found,) = session.query(Run).filter_by(kind=kind, state=State.QUEUED).all()
     return found
+
+
+# ---- in a running studio ----
+
+SMALL = """
+import sys
+from studio import db, use_cases, weights
+from studio.datasets import library
+from studio.models import Project
+name, labelled, held_out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with db.transaction() as session:
+    criterion = {"name": "Right", "grader": {"grader": "exact_match"}, "target": 1}
+    first = use_cases.Criterion.model_validate(criterion)
+    project = Project(name=name, criteria=use_cases.kept([first]), held_out_id=held_out)
+    project.model_id, project.answers = weights.find(session, "Tunesmith starter").id, {"out_tokens": 30}
+    session.add(project)
+    session.flush()
+    for version in (labelled, held_out):
+        library.get_version(session, version).dataset.project_id = project.id
+    print(project.id)
+"""
+
+
+def small(studio: RunningStudio, folder: Path, name: str = "Short directions") -> int:
+    """A use case with 60 labelled directions and 30 held-out questions; its id."""
+    versions = []
+    for source, rows in (("train.jsonl", 60), ("test.jsonl", 30)):
+        path = folder / source
+        path.write_text("".join((SAMPLE / source).read_text().splitlines(keepends=True)[:rows]))
+        versions.append(studio.upload(path, f"{name}: {source}")["id"])
+    made = subprocess.run(
+        [sys.executable, "-c", SMALL, name, *map(str, versions)],
+        cwd=ROOT,
+        env=studio.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(made.stdout)
