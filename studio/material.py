@@ -81,33 +81,32 @@ def _model(session: Session, project: Project) -> Model | None:
 
 
 def _held_out(session: Session, project: Project) -> DatasetVersion | None:
-    """The version chosen; else the newest of the use case's that were held out and ask something."""
+    """The version chosen; else the newest of the use case's that were held out and ask something, or what its
+    newest run was measured on."""
     if project.held_out_id:
         return library.get_version(session, project.held_out_id)
-    return session.scalar(
-        select(DatasetVersion)
-        .join(Dataset)
-        .where(
-            Dataset.project_id == project.id,
-            DatasetVersion.split == library.HELD_OUT,
-            DatasetVersion.shape.in_(ASKING),
-        )
-        .order_by(DatasetVersion.id.desc())
-        .limit(1)
+    asks = select(DatasetVersion).where(DatasetVersion.shape.in_(ASKING))
+    kept = asks.join(Dataset).where(
+        Dataset.project_id == project.id, DatasetVersion.split == library.HELD_OUT
+    )
+    used = asks.join(Run, Run.held_out_id == DatasetVersion.id).where(Run.project_id == project.id)
+    return session.scalar(kept.order_by(DatasetVersion.id.desc()).limit(1)) or session.scalar(
+        used.order_by(Run.id.desc()).limit(1)
     )
 
 
 def _to_learn_from(
     session: Session, project: Project, held_out: DatasetVersion | None
 ) -> list[DatasetVersion]:
-    """Of each dataset of the use case, or else of nobody's, the newest version that was not held out."""
-    datasets = library.listed(session)
-    mine = [each for each in datasets if each.project_id == project.id]
-    chosen = mine or [each for each in datasets if each.project_id is None]
+    """Of each dataset that belongs to the use case, or that its runs learned from, the newest version that
+    was not held out."""
+    learned = select(DatasetVersion.dataset_id).join(Run, Run.dataset_version_id == DatasetVersion.id)
+    used = set(session.scalars(learned.where(Run.project_id == project.id)))
     found = []
-    for dataset in chosen:
+    for dataset in library.listed(session):
         kept = [version for version in dataset.versions if version.split != library.HELD_OUT]
-        if kept and (held_out is None or kept[-1].id != held_out.id):
+        mine = dataset.project_id == project.id or dataset.id in used
+        if mine and kept and (held_out is None or kept[-1].id != held_out.id):
             found.append(kept[-1])
     return found
 
