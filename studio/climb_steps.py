@@ -114,12 +114,13 @@ def _trained(session: Session, project: Project) -> list[Entrant]:
 
 
 def wants_tries(found: Material, entered: Sequence[Entrant], until_phase: int) -> bool:
-    """Whether the step after this measurement may be reinforcement, which needs to know pass@8."""
-    limits = document.load().limits
-    may_follow = until_phase >= 4 and all(each.phase < 4 for each in entered)
-    return (
-        may_follow and found.reward == "verifiable" and found.count("n_prompts") >= limits["rl_prompts_min"]
-    )
+    """Whether reinforcement may follow this measurement: then pass@8 must be known, and costs eight times the
+    answers."""
+    limits, phase = document.load().limits, max((each.phase for each in entered), default=1)
+    is_open = found.reward == "verifiable" and found.count("n_prompts") >= limits["rl_prompts_min"]
+    pairs_first = phase == 2 and found.count("n_pairs") >= limits["pairs_min"]
+    examples_first = phase < 2 and found.count("n_labelled") >= limits["sft_pilot"]
+    return until_phase >= 4 > phase and is_open and not pairs_first and not examples_first
 
 
 def example_prompt(session: Session, project: Project, found: Material) -> Prompt | None:

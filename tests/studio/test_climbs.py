@@ -144,6 +144,16 @@ def test_without_any_success_among_eight_tries_it_does_not_reinforce(project: in
     assert "nothing to reinforce" in ended.reason
 
 
+def test_eight_tries_are_only_asked_for_where_reinforcement_may_follow(project: int) -> None:
+    climb = begin(project)
+    go_to_the_end(climb)
+    measured = [step["run"] for step in show(climb).steps[::2]]
+    with db.reading() as session:
+        samples = [session.get_one(Run, run).parameters["samples"] for run in measured]
+    assert samples == [0, 0, 8, 0]
+    assert show(climb).steps[5]["gates"][1]["says"].startswith("one of eight tries is right on 50%")
+
+
 def test_without_enough_pairs_it_skips_to_what_it_has_data_for(project: int) -> None:
     with db.transaction() as session:
         session.execute(update(DatasetVersion).where(DatasetVersion.shape == "preference").values(rows=999))
