@@ -3,14 +3,15 @@ before a training. Moves no climb (`studio.climbs`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from studio import held_out, ladder, techniques
+from studio import adapters, held_out, ladder, lineage, pace, prices, techniques
 from studio.datasets import library
+from studio.estimate import time
+from studio.estimate.work import Job
 from studio.guide import document
 from studio.guide.words import format_number, format_share
 from studio.ladder import FIRST_TRAINED, NEEDS, Entrant, seconds_of
@@ -21,7 +22,6 @@ from studio.prompting import Example, Prompting
 from studio.runs import RunConfig
 
 SHOTS, LONGEST_SHOT = 4, 1500  # solved examples in a prompt, and the characters of one
-RECENT = 5  # runs whose times an estimate is made of
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Limits:
             return f"The next step takes about {_minutes(estimate)}, as runs like it took here, and {left}."
         cost = estimate / 3600 * config.gpus * self.gpu_price
         if self.money_left is not None and cost > self.money_left:
-            left = f"{self.money_left:.2f} is left"
-            return f"The next step costs about {cost:.2f}, as runs like it took here, and {left}."
+            left = f"{prices.money(self.money_left)} is left"
+            return f"The next step costs about {prices.money(cost)}, as runs like it took here, and {left}."
         return ""
 
 
@@ -74,18 +74,28 @@ def spent(session: Session, climb: Climb) -> float:
 
 
 def seconds_like(session: Session, config: RunConfig) -> float | None:
-    """What runs of this technique on this data took lately; None where there were none."""
-    alike = select(Run).where(
-        Run.kind == Kind.TRAIN,
-        Run.state == State.SUCCEEDED,
-        Run.technique == config.technique,
-        Run.adapter == config.adapter,
-        Run.dataset_version_id == library.find_version(session, config.dataset).id,
+    """What such a training takes by the runs of its technique, or of ones like it, that were finished here;
+    None without any."""
+    technique, adapter = techniques.get(config.technique), adapters.get(config.adapter)
+    model = lineage.whole(session, session.get(Model, int(config.model)))
+    version = library.find_version(session, config.dataset)
+    total = pace.lengths(version).get("total")
+    if not (model and model.parameters and total):
+        return None
+    settings = technique.parameters(**technique.suggest(adapter.name, model.parameters)).model_dump()
+    job = Job(
+        technique=technique,
+        adapter=adapter,
+        settings=settings,
+        rows=version.rows,
+        characters=total / version.rows,
+        parameters=model.parameters,
+        gpus=config.gpus,
     )
-    taken = [
-        seconds_of(run) / run.gpus for run in session.scalars(alike.order_by(Run.id.desc()).limit(RECENT))
-    ]
-    return median(taken) if taken else None
+    past = pace.past(session)
+    spans = [time.predict(job, device, past) for device in dict.fromkeys(pace.titles(session).values())]
+    known = [span.middle for span in spans if span and span.alike != "foreign"]
+    return min(known, default=None)
 
 
 def next_entrants(session: Session, project: Project, found: Material, made_by: Run | None) -> list[Entrant]:
@@ -171,7 +181,7 @@ def say_left(limits: Limits) -> list[dict[str, Any]]:
     if limits.seconds_left is not None:
         found.append({"says": f"{_minutes(limits.seconds_left)} left", "met": True})
     if limits.money_left is not None:
-        found.append({"says": f"{limits.money_left:.2f} left to spend", "met": True})
+        found.append({"says": f"{prices.money(limits.money_left)} left to spend", "met": True})
     return found
 
 

@@ -44,7 +44,7 @@ def start(
     db.lock_placement(session)
     project = use_cases.get(session, project_id)
     material.check_measurable(material.of(session, project))
-    price = ladder.price(session).gpu_hour
+    price = ladder.price(session).hour or 0.0
     _check_limits(until_phase, budget, seconds, price)
     if current(session, project_id):
         raise Refused(f"“{project.name}” is climbing already.", hint="Stop that climb first.")

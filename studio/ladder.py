@@ -12,14 +12,14 @@ from functools import lru_cache
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from studio import db, evaluations, lineage, material, preferences, techniques, use_cases
+from studio import db, evaluations, lineage, material, prices, techniques, use_cases
 from studio.evaluations import Contestant, EvaluationConfig, results
 from studio.evaluations.intervals import Interval
 from studio.evaluations.results import Difference, Scored
 from studio.graders.choice import GraderChoice, settings_of
 from studio.guide import card, document, questions, rules
 from studio.material import Material
-from studio.models import Kind, Model, Project, Prompt, Run, State, now
+from studio.models import Host, Kind, Model, Project, Prompt, Run, State, now
 from studio.prompting import Prompting
 
 BASE, PROMPT, FIRST_TRAINED = 0, 1, 2
@@ -105,9 +105,9 @@ class Rung:
 
 @dataclass(frozen=True)
 class Price:
-    """What an hour of one device costs; 0: nobody has said."""
+    """What an hour of the largest device that trains here costs; None: nobody has said."""
 
-    gpu_hour: float
+    hour: float | None
     currency: str
 
 
@@ -152,8 +152,10 @@ def of(session: Session, project: Project) -> Ladder:
 
 
 def price(session: Session) -> Price:
-    kept = preferences.get(session, "prices")
-    return Price(float(kept.get("gpu_hour") or 0), str(kept.get("currency") or ""))
+    devices = [each for host in session.scalars(select(Host)) for each in host.devices]
+    is_gpu = any(str(each.get("name", "")).startswith("gpu:") for each in devices)
+    kept = prices.get(session)
+    return Price(kept.hour(is_gpu=is_gpu), kept.currency)
 
 
 def evaluations_of(session: Session, project: Project, found: Material) -> list[Measured]:
@@ -229,12 +231,21 @@ def evaluation(
             for each in asked[: evaluations.MOST_CONTESTANTS]
         ],
         dataset=found.held_out.id,
-        graders=[found.grader],
+        graders=_graders(project, found.grader),
         items=min(ITEMS, found.held_out.rows),
         samples=samples,
         max_tokens=min(2 * found.out_tokens, MOST_TOKENS),
         project=project.id,
     )
+
+
+def _graders(project: Project, first: GraderChoice) -> list[GraderChoice]:
+    """The metric that decides, and those of the other criteria that have names of their own."""
+    found = {first.name or first.grader: first}
+    for each in use_cases.criteria(project):
+        if each.grader:
+            found.setdefault(each.grader.name or each.grader.grader, each.grader)
+    return list(found.values())
 
 
 def prompt_of(session: Session, project: Project, model: Model) -> Entrant | None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.navigation import Page
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
-from studio import climbs, db, ladder, loop, material, use_cases
+from studio import climbs, db, ladder, loop, material, prices, use_cases
 from studio.climb_steps import Limits
 from studio.errors import StudioError
 from studio.guide import document
@@ -40,6 +40,7 @@ def shown(session: Session, project: Project, every: list[Project]) -> Paced:
         others=every if len(every) > 1 else [],
         found=found,
         price=found.price,
+        money=prices.money,
         seen=None if now else loop.newest(session, project),
         words=WORDS,
         share=share,

@@ -13,8 +13,9 @@ from app import errors, parts
 from app.api import climbs as climbs_api
 from app.api import loop as loop_api
 from app.pages import evaluate, ladder, run
-from studio import climbs, db, drafts, preferences
+from studio import climbs, db, drafts, prices
 from studio.models import Kind, Model, Run
+from studio.prices import Prices
 from tests import climbing
 
 assert {page.PAGE.path for page in (evaluate, ladder, run)} == {"/ladder", "/evaluate", "/run"}
@@ -95,7 +96,7 @@ def test_cost_is_shown_once_a_price_is_known(browser: TestClient, project: int) 
     measured(project, "sft")
     assert "Set a price for an hour" in read(browser, f"ladder?project={project}")
     with db.transaction() as session:
-        preferences.put(session, "prices", {"gpu_hour": 2.5, "currency": "EUR"})
+        prices.put(session, Prices(cpu_hour=2.5, currency="EUR"))
     text = read(browser, f"ladder?project={project}")
     assert "EUR" in text
     assert 'name="budget"' in text

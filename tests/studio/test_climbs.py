@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from studio import climbs, db, loop, preferences, runs, sample
+from studio import climbs, db, loop, metrics, prices, runs, sample
 from studio.errors import Refused, StudioError
 from studio.models import Climb, DatasetVersion, Kind, Model, Prompt, Run, State, now
-from tests import climbing
+from studio.prices import Prices
+from tests import climbing, made_runs
 
 Share = Callable[[str], float]
 SHARES = {"SFT": 0.5, "DPO": 0.52, "GRPO": 0.6}
@@ -248,7 +249,7 @@ def test_when_its_time_is_over_the_run_is_stopped_as_a_person_would(project: int
 
 def test_money_is_counted_by_the_hours_of_its_runs(project: int) -> None:
     with db.transaction() as session:
-        preferences.put(session, "prices", {"gpu_hour": 2.0, "currency": "EUR"})
+        prices.put(session, Prices(cpu_hour=2.0, currency="EUR"))
     climb = begin(project, budget=1.0)
     climbs.look()
     with db.transaction() as session:
@@ -263,20 +264,23 @@ def test_money_is_counted_by_the_hours_of_its_runs(project: int) -> None:
     assert "money it was given is used up" in show(climb).reason
 
 
-@pytest.mark.parametrize(("took", "launched"), [(300, True), (700, False)])
+@pytest.mark.parametrize(("step", "launched"), [(1.0, True), (3.0, False)])
 def test_a_step_is_not_launched_that_would_outlast_the_limit(
-    project: int, took: float, launched: bool
+    project: int, step: float, launched: bool
 ) -> None:
     with db.transaction() as session:
-        other = climbing.trained(session, project)
-        run = session.get_one(Run, other.run_id)
-        run.ended, run.project_id = (run.started or now()) + timedelta(seconds=took), None
+        made_runs.host(session)
+        run = session.get_one(Run, climbing.trained(session, project).run_id)
+        run.host, run.attempt, run.step, run.total_steps, run.project_id = "workstation", 1, 256, 256, None
+        run.ended = (run.started or now()) + timedelta(seconds=256 * step)
+        logged = [{"step": n, "time": 1e9 + n * step, "data": {"loss": 1.0}} for n in range(1, 257)]
+        metrics.append(session, run.id, logged)
     climb = begin(project, seconds=600.0)
     assert go_on(climb) == "evaluate"
     climbs.look()
     assert (show(climb).state == climbs.GOING) is launched
     if not launched:
-        assert "about 12 min, as runs like it took here, and 10 min are left" in show(climb).reason
+        assert "about 13 min, as runs like it took here, and 10 min are left" in show(climb).reason
 
 
 def test_looking_again_and_at_the_same_time_launches_a_step_once(project: int) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from studio import db, ladder, material, preferences, sample, use_cases
+from studio import db, ladder, material, prices, sample, use_cases
 from studio.errors import StudioError
 from studio.models import Kind, Prompt, Run
+from studio.prices import Prices
 from studio.prompting import Prompting
 from tests import climbing
 
@@ -106,7 +107,7 @@ def test_time_and_cost_are_those_of_the_runs(project: int) -> None:
         model = climbing.trained(session, project)
         run = session.get_one(Run, model.run_id)
         run.gpus, run.ended = 2, (run.started or run.created) + timedelta(seconds=1800)
-        preferences.put(session, "prices", {"gpu_hour": 3.0, "currency": "EUR"})
+        prices.put(session, Prices(cpu_hour=3.0, currency="EUR"))
     number = climbing.measured(project, [model], share)
     with db.transaction() as session:
         run = session.get_one(Run, number)
