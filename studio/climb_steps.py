@@ -5,20 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from studio import adapters, held_out, ladder, lineage, pace, prices, techniques
+from studio import adapters, ladder, lineage, pace, prices, prompts, techniques
 from studio.datasets import library
 from studio.estimate import time
 from studio.estimate.work import Job
 from studio.guide import document
 from studio.guide.words import format_number, format_share
-from studio.ladder import FIRST_TRAINED, NEEDS, Entrant, seconds_of
+from studio.ladder import NEEDS, PROMPT, Entrant, seconds_of
 from studio.loop import Look
 from studio.material import Material
-from studio.models import Climb, Kind, Model, Project, Prompt, Run, State, now
-from studio.prompting import Example, Prompting
+from studio.models import Climb, Kind, Model, Project, Run, State, now
+from studio.prompting import Prompting
+from studio.prompts import examples
+from studio.prompts.examples import Way
 from studio.runs import RunConfig
 
 SHOTS, LONGEST_SHOT = 4, 1500  # solved examples in a prompt, and the characters of one
@@ -99,10 +101,10 @@ def seconds_like(session: Session, config: RunConfig) -> float | None:
 
 
 def next_entrants(session: Session, project: Project, found: Material, made_by: Run | None) -> list[Entrant]:
-    """The best of every trained phase so far, what was made in a phase that was never measured, and what
-    `made_by` has just made."""
+    """The best of every phase so far, what was made in a phase that was never measured, and what `made_by`
+    has just made."""
     best = ladder.best_entrants(ladder.evaluations_of(session, project, found))
-    entered = [each for each in best if each.phase >= FIRST_TRAINED]
+    entered = [each for each in best if each.phase >= PROMPT]
     measured = {each.phase for each in entered}
     fresh = {each.phase: each for each in _trained(session, project)}
     entered += [each for phase, each in fresh.items() if phase not in measured]
@@ -133,30 +135,16 @@ def wants_tries(found: Material, entered: Sequence[Entrant], until_phase: int) -
     return until_phase >= 4 > phase and is_open and not pairs_first and not examples_first
 
 
-def example_prompt(session: Session, project: Project, found: Material) -> Prompt | None:
-    """A first version of the prompt: some labelled rows as solved examples. None without such rows."""
-    version = found.data.get("n_labelled")
-    shown = []
-    for place in range(SHOTS if version else 0):
-        assert version is not None
-        row = library.rows_of(version, place * version.rows // SHOTS, 1)[0]
-        asked, answer = held_out.taken_apart(row)
-        questions = [held_out.text_of(turn) for turn in asked if turn["role"] == "user"]
-        if len(questions) == 1 and answer and len(questions[0]) + len(answer) <= LONGEST_SHOT:
-            shown.append(Example(input=questions[0], output=answer))
-    if not shown:
-        return None
-    taken = session.scalar(select(func.max(Prompt.number)).where(Prompt.project_id == project.id)) or 0
-    prompt = Prompt(
-        project_id=project.id,
-        number=taken + 1,
-        name=f"{len(shown)} examples",
-        prompting=Prompting(examples=shown).model_dump(mode="json"),
-    )
-    session.add(prompt)
-    session.flush()
-    project.prompt_id = prompt.id
-    return prompt
+def example_prompt(session: Session, project: Project, found: Material, who: str) -> None:
+    """Begins the use case's prompt with some labelled rows as solved examples, where it has such rows."""
+    if "n_labelled" not in found.data:
+        return
+    taken = examples.take(session, project, found.data["n_labelled"], SHOTS, Way.DIVERSE)
+    shown = [each for each in taken if len(each.input) + len(each.output) <= LONGEST_SHOT]
+    if shown:
+        prompting = Prompting(examples=shown)
+        made = prompts.create(session, project.id, prompting, name=f"{len(shown)} examples", who=who)
+        prompts.choose(session, project, made.id, who)
 
 
 def gates_of(seen: Look, phase: int) -> list[dict[str, Any]]:

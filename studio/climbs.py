@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from studio import db, evaluations, events, ladder, loop, material, runs, techniques, use_cases
+from studio import db, evaluations, events, ladder, loop, material, prompts, runs, techniques, use_cases
 from studio.climb_steps import Limits, example_prompt, gates_of, next_entrants, say_left, wants_tries
 from studio.errors import NotFound, Refused, StudioError
 from studio.evaluations import EvaluationConfig
@@ -185,8 +185,8 @@ def _measure(
 ) -> None:
     project = use_cases.get(session, climb.project_id)
     found = material.of(session, project)
-    if project.prompt_id is None:
-        example_prompt(session, project, found)
+    if project.prompt_id is None and not prompts.of(session, project.id):
+        example_prompt(session, project, found, WHO)
     entered = next_entrants(session, project, found, made_by)
     tries = loop.TRIES if wants_tries(found, entered, climb.until_phase) else 0
     config = ladder.evaluation(session, project, found, entered, samples=tries)

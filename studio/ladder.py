@@ -12,14 +12,14 @@ from functools import lru_cache
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from studio import db, evaluations, lineage, material, prices, techniques, use_cases
+from studio import db, evaluations, lineage, material, prices, prompts, techniques, use_cases
 from studio.evaluations import Contestant, EvaluationConfig, results
 from studio.evaluations.intervals import Interval
 from studio.evaluations.results import Difference, Scored
 from studio.graders.choice import GraderChoice, settings_of
 from studio.guide import card, document, questions, rules
 from studio.material import Material
-from studio.models import Host, Kind, Model, Project, Prompt, Run, State, now
+from studio.models import Host, Kind, Model, Project, Run, State, now
 from studio.prompting import Prompting
 
 BASE, PROMPT, FIRST_TRAINED = 0, 1, 2
@@ -30,13 +30,21 @@ NEEDS = {2: ("n_labelled", "sft_min"), 3: ("n_pairs", "pairs_min"), 4: ("n_promp
 
 @dataclass(frozen=True)
 class Entrant:
-    """A model and how it is asked; `run_id` made it."""
+    """A model and how it is asked, in a version of the prompt lab where `prompt_id` names one; `run_id` made
+    it."""
 
     phase: int
     name: str
     model_id: int
     run_id: int | None
     prompting: Prompting
+    prompt_id: int | None = None
+
+    @property
+    def contestant(self) -> Contestant:
+        if self.prompt_id is not None:
+            return Contestant(model=self.model_id, name=self.name, prompt=self.prompt_id)
+        return Contestant(model=self.model_id, name=self.name, prompting=self.prompting)
 
     def is_same(self, other: "Entrant") -> bool:
         return self.model_id == other.model_id and self.prompting == other.prompting
@@ -183,7 +191,9 @@ def measured(session: Session, run: Run, grader: GraderChoice) -> Measured | Non
 def entrants(session: Session, run: Run) -> list[Entrant]:
     """The contestants of an evaluation that waits for nothing."""
     return [
-        _entrant(session, model, Prompting.model_validate(each["prompting"]), each["name"])
+        _entrant(
+            session, model, Prompting.model_validate(each["prompting"]), each["name"], each.get("prompt")
+        )
         for model, each in zip(evaluations.models(session, run), run.parameters["contestants"], strict=True)
     ]
 
@@ -226,10 +236,7 @@ def evaluation(
             asked.append(each)
     return EvaluationConfig(
         name=f"{project.name}: the ladder"[:200],
-        contestants=[
-            Contestant(model=each.model_id, name=each.name, prompting=each.prompting)
-            for each in asked[: evaluations.MOST_CONTESTANTS]
-        ],
+        contestants=[each.contestant for each in asked[: evaluations.MOST_CONTESTANTS]],
         dataset=found.held_out.id,
         graders=_graders(project, found.grader),
         items=min(ITEMS, found.held_out.rows),
@@ -249,13 +256,17 @@ def _graders(project: Project, first: GraderChoice) -> list[GraderChoice]:
 
 
 def prompt_of(session: Session, project: Project, model: Model) -> Entrant | None:
-    """The use case's chosen prompt on this model; None where there is none, or it changes nothing."""
-    prompt = session.get(Prompt, project.prompt_id) if project.prompt_id else None
-    prompting = Prompting.model_validate(prompt.prompting) if prompt else Prompting()
-    if prompt is None or prompting.is_plain:
+    """The use case's chosen prompt on this model, or its newest version; None where there is none, or it
+    changes nothing."""
+    versions = prompts.of(session, project.id)
+    prompt = next((each for each in versions if each.id == project.prompt_id), next(iter(versions), None))
+    if prompt is None:
         return None
-    name = f"{model.name}, {prompt.name or f'prompt {prompt.number}'}"[:200]
-    return _entrant(session, model, prompting, name)
+    prompting = prompts.prompting_of(prompt)
+    if prompting.is_plain:
+        return None
+    name = f"{model.name}, {prompts.title(prompt)}"[:200]
+    return _entrant(session, model, prompting, name, prompt.id)
 
 
 def made_by(session: Session, run: Run) -> Entrant:
@@ -264,13 +275,15 @@ def made_by(session: Session, run: Run) -> Entrant:
     return _entrant(session, model, Prompting(), model.name)
 
 
-def _entrant(session: Session, model: Model, prompting: Prompting, name: str) -> Entrant:
+def _entrant(
+    session: Session, model: Model, prompting: Prompting, name: str, prompt_id: int | None = None
+) -> Entrant:
     maker = session.get(Run, model.run_id) if model.run_id else None
     if maker and techniques.has(maker.technique):
         phase = techniques.get(maker.technique).phase
     else:
         phase = BASE if prompting.is_plain else PROMPT
-    return Entrant(phase, name, model.id, model.run_id, prompting)
+    return Entrant(phase, name, model.id, model.run_id, prompting, prompt_id)
 
 
 def _metric(run: Run, grader: GraderChoice) -> str | None:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from studio import evaluations, ladder, material, use_cases
-from studio.evaluations import Contestant, EvaluationConfig, results
+from studio.evaluations import EvaluationConfig, results
 from studio.evaluations.results import Difference
 from studio.guide import document, loop
 from studio.guide.loop import Advice, Facts
@@ -132,10 +132,7 @@ def measuring(seen: Look) -> EvaluationConfig:
         how["items"] = min(advice.items or rows, rows)
     return EvaluationConfig(
         name=run.name,
-        contestants=[
-            Contestant(model=each.model_id, name=each.name, prompting=each.prompting)
-            for each in seen.measured.entrants
-        ],
+        contestants=[each.contestant for each in seen.measured.entrants],
         dataset=run.held_out_id or "",
         graders=run.graders,
         seed=run.seed,

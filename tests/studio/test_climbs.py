@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from studio import climbs, db, loop, metrics, prices, runs, sample
+from studio import climbs, db, evaluations, loop, metrics, prices, prompts, runs, sample
 from studio.errors import Refused, StudioError
 from studio.models import Climb, DatasetVersion, Kind, Model, Prompt, Run, State, now
 from studio.prices import Prices
+from studio.prompting import Prompting
 from tests import climbing, made_runs
 
 Share = Callable[[str], float]
@@ -185,6 +186,17 @@ def test_a_prompt_is_made_of_training_rows_where_there_is_none(project: int) -> 
         assert len(prompt.prompting["examples"]) == 4
         run = session.get_one(Run, show(climb).steps[0]["run"])
         assert len(run.parameters["contestants"]) == 2
+
+
+def test_a_version_that_was_written_but_not_chosen_is_measured_and_none_is_made(project: int) -> None:
+    with db.transaction() as session:
+        prompts.create(session, project, Prompting(system="Answer in JSON."), name="mine")
+    climb = begin(project, until=1)
+    go_to_the_end(climb)
+    with db.reading() as session:
+        run = session.get_one(Run, show(climb).steps[0]["run"])
+        assert evaluations.names(run) == [sample.STARTER_NAME, f"{sample.STARTER_NAME}, v1 · mine"]
+        assert climbing.project(session, project).prompt_id is None
 
 
 def test_a_failed_run_ends_the_climb_in_words(project: int) -> None:
