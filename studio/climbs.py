@@ -213,7 +213,7 @@ def _decide(session: Session, climb: Climb, run: Run) -> None:
     project.phase = max(project.phase, facts.phase)
     if advice.do == "keep":
         lost = f"“{facts.subject}” is worse than what came before, so it is not built upon. "
-        seen = loop.again(session, seen, facts.phase)
+        seen = loop.again(seen, facts.phase)
     elif advice.do == "collect":
         seen = loop.look(session, run) or seen  # close to the target, further questions are worth their time
     _follow(session, climb, seen, facts.phase, lost)

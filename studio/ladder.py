@@ -69,6 +69,9 @@ class Measured:
             None,
         )
 
+    def pass_8(self, place: int) -> float | None:
+        return _pass_8(db.engine(), self.run.id, str(self.run.ended), self.scored.metric, place)
+
     def best(self, places: Iterable[int]) -> int | None:
         """Of these contestants the one with the highest mean, of equals the later one."""
         figures = [(found.value, at) for at in places if (found := self.scored.mean(at))]
@@ -299,6 +302,12 @@ def _scored(_engine: Engine, run_id: int, _ended: str, metric: str) -> Scored:
     """The scores of an evaluation that is done, which change no more: pages look every second."""
     with db.reading() as session:
         return results.scored(session, session.get_one(Run, run_id), metric)
+
+
+@lru_cache(maxsize=256)
+def _pass_8(_engine: Engine, run_id: int, _ended: str, metric: str, contestant: int) -> float | None:
+    with db.reading() as session:
+        return results.pass_8(session, session.get_one(Run, run_id), metric, contestant)
 
 
 def _rung(

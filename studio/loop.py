@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from studio import evaluations, ladder, material, use_cases
-from studio.evaluations import EvaluationConfig, results
+from studio.evaluations import EvaluationConfig
 from studio.evaluations.results import Difference
 from studio.guide import document, loop
 from studio.guide.loop import Advice, Facts
@@ -60,14 +60,14 @@ def look(session: Session, run: Run, *, more_items: bool = True) -> Look | None:
     if measured is None or not scored:
         return None
     subject = max(scored, key=lambda at: (measured.entrants[at].phase, measured.entrants[at].model_id))
-    return _look(session, project, found, measured, subject, more_items)
+    return _look(project, found, measured, subject, more_items)
 
 
-def again(session: Session, seen: Look, phase: int) -> Look:
+def again(seen: Look, phase: int) -> Look:
     """The same evaluation seen from the best step so far, as if nothing had been lost with `phase`."""
     best = seen.measured.place(seen.start)
     assert best is not None
-    facts = _facts(session, seen.project, seen.found, seen.measured, best, None, False)
+    facts = _facts(seen.project, seen.found, seen.measured, best, None, False)
     facts = facts.model_copy(update={"phase": phase, "base_verdict": "none"})
     return Look(
         seen.project, seen.found, seen.measured, seen.start, None, seen.start, facts, loop.advise(facts)
@@ -157,7 +157,6 @@ def answers(seen: Look) -> dict[str, Any]:
 
 
 def _look(
-    session: Session,
     project: Project,
     found: Material,
     measured: Measured,
@@ -170,7 +169,7 @@ def _look(
     before = measured.best(earlier)
     whole = [at for at in range(len(entrants)) if entrants[at].prompting.is_plain]
     start = measured.best(whole)
-    facts = _facts(session, project, found, measured, subject, before, more_items)
+    facts = _facts(project, found, measured, subject, before, more_items)
     return Look(
         project=project,
         found=found,
@@ -184,7 +183,6 @@ def _look(
 
 
 def _facts(
-    session: Session,
     project: Project,
     found: Material,
     measured: Measured,
@@ -208,7 +206,7 @@ def _facts(
         low=mean.low,
         high=mean.high,
         to_target=scored.to_reach(subject, target) if target is not None else None,
-        pass_at_8=results.pass_8(session, run, scored.metric, subject),
+        pass_at_8=measured.pass_8(subject),
         n_labelled=found.count("n_labelled"),
         n_pairs=found.count("n_pairs"),
         n_prompts=found.count("n_prompts"),
