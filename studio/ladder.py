@@ -241,21 +241,12 @@ def evaluation(
         name=f"{project.name}: the ladder"[:200],
         contestants=[each.contestant for each in asked[: evaluations.MOST_CONTESTANTS]],
         dataset=found.held_out.id,
-        graders=_graders(project, found.grader),
+        graders=use_cases.measured_by(project),
         items=min(ITEMS, found.held_out.rows),
         samples=samples,
         max_tokens=min(2 * found.out_tokens, MOST_TOKENS),
         project=project.id,
     )
-
-
-def _graders(project: Project, first: GraderChoice) -> list[GraderChoice]:
-    """The metric that decides, and those of the other criteria that have names of their own."""
-    found = {first.name or first.grader: first}
-    for each in use_cases.criteria(project):
-        if each.grader:
-            found.setdefault(each.grader.name or each.grader.grader, each.grader)
-    return list(found.values())
 
 
 def prompt_of(session: Session, project: Project, model: Model) -> Entrant | None:

@@ -17,7 +17,11 @@ from studio.held_out import ASKING
 from studio.models import Dataset, DatasetVersion, Model, Project, Run
 
 # What the guide counts, and the shapes that count for it, in the order of the phases that need them.
-KINDS = {"n_labelled": ("chat", "instruction"), "n_pairs": ("preference",), "n_prompts": ("prompt",)}
+KINDS = {
+    "n_labelled": ("chat", "instruction", "classification"),
+    "n_pairs": ("preference",),
+    "n_prompts": ("prompt",),
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Material:
 
 def of(session: Session, project: Project) -> Material:
     held_out = _held_out(session, project)
-    grader = next((each.grader for each in use_cases.criteria(project)[:1]), None)
+    first = next(iter(use_cases.criteria(project)), None)
+    grader = first.grader if first and not use_cases.lacking(first) else None
     given = document.load().defaults | project.answers
     versions = _to_learn_from(session, project, held_out)
     found = {kind: _largest(versions, shapes) for kind, shapes in KINDS.items()}
@@ -59,7 +64,11 @@ def of(session: Session, project: Project) -> Material:
 def check_measurable(found: Material) -> None:
     """Raises StudioError where something is missing without which nothing can be measured."""
     wanted = {
-        "criteria": (found.grader, "The use case's first criterion has no grader.", "Choose one"),
+        "criteria": (
+            found.grader,
+            "Nothing can measure the use case's first criterion yet.",
+            "Choose a grader",
+        ),
         "held_out": (found.held_out, "The use case has no held-out questions.", "Choose some"),
         "model": (found.model, "The use case has no model to begin with.", "Choose one"),
     }

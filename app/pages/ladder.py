@@ -1,7 +1,7 @@
 """The ladder of a use case at /ladder?project=7: what each phase reached, gained, took and needs; what the
 newest measurement says; and letting the use case climb by itself, live while it does.
 
-Without a project it is that of the newest use case."""
+Without a project it is that of the use case in which something happened last."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,7 +23,7 @@ WORDS = {"better": ("good", "gained"), "worse": ("bad", "lost"), "open": ("info"
 @fragment("ladder")
 def show(query: Query) -> Paced:
     with db.reading() as session:
-        every = list(session.scalars(select(Project).order_by(Project.id.desc())))
+        every = [project for project, _ in use_cases.listed(session)]
         number = query.maybe("project", every[0].id if every else None)
         if number is None:
             return Paced(render("ladder_empty.html"), CALM)

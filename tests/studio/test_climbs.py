@@ -323,7 +323,7 @@ def test_a_climb_that_could_not_begin_or_be_bounded_is_refused(project: int) -> 
         begin(project, seconds=0.0)
     with db.transaction() as session:
         climbing.project(session, project).criteria = []
-    with pytest.raises(StudioError, match="no grader"):
+    with pytest.raises(StudioError, match="first criterion"):
         begin(project)
 
 

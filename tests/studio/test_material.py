@@ -29,7 +29,7 @@ def test_the_sample_has_everything_and_its_grader_is_a_program(project: int) -> 
     assert (found.model.name, found.held_out.split) == (sample.STARTER_NAME, "held-out")
     counts = {kind: found.count(kind) for kind in material.KINDS}
     assert counts == {"n_labelled": 500, "n_pairs": 1200, "n_prompts": 1200}
-    assert (found.reward, found.out_tokens, found.stakes) == ("verifiable", 60, "medium")
+    assert (found.reward, found.out_tokens, found.stakes) == ("verifiable", 60, "high")
 
 
 def test_data_of_nobody_is_left_alone_until_a_run_of_the_use_case_learned_from_it(project: int) -> None:
@@ -71,7 +71,7 @@ def test_of_a_dataset_that_was_split_only_the_part_for_training_is_learned_from(
 def test_what_is_missing_is_named_with_where_to_say_it(project: int) -> None:
     with db.transaction() as session:
         climbing.project(session, project).criteria = kept([Criterion(name="Right")])
-    with pytest.raises(StudioError, match="no grader") as refused:
+    with pytest.raises(StudioError, match="first criterion") as refused:
         material.check_measurable(of(project))
     assert (refused.value.field, bool(refused.value.hint)) == ("criteria", True)
 
