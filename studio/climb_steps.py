@@ -12,7 +12,6 @@ from studio import adapters, ladder, lineage, pace, prices, prompts, techniques
 from studio.datasets import library
 from studio.estimate import time
 from studio.estimate.work import Job
-from studio.guide import document
 from studio.guide.words import format_number, format_share
 from studio.ladder import NEEDS, PROMPT, Entrant, seconds_of
 from studio.loop import Look
@@ -128,7 +127,7 @@ def _trained(session: Session, project: Project) -> list[Entrant]:
 def wants_tries(found: Material, entered: Sequence[Entrant], until_phase: int) -> bool:
     """Whether reinforcement may follow this measurement: then pass@8 must be known, and costs eight times the
     answers."""
-    limits, phase = document.load().limits, max((each.phase for each in entered), default=1)
+    limits, phase = found.guide.limits, max((each.phase for each in entered), default=1)
     is_open = found.reward == "verifiable" and found.count("n_prompts") >= limits["rl_prompts_min"]
     pairs_first = phase == 2 and found.count("n_pairs") >= limits["pairs_min"]
     examples_first = phase < 2 and found.count("n_labelled") >= limits["sft_pilot"]
@@ -149,7 +148,7 @@ def example_prompt(session: Session, project: Project, found: Material, who: str
 
 def gates_of(seen: Look, phase: int) -> list[dict[str, Any]]:
     """What must hold before a phase is trained, each with what there is."""
-    guide, facts = document.load(), seen.facts
+    guide, facts = seen.found.guide, seen.facts
     kind, threshold = NEEDS[phase]
     have, need = seen.found.count(kind), guide.limits[threshold]
     if have < need and phase == 2:

@@ -249,7 +249,7 @@ def _train(session: Session, climb: Climb, seen: Look, why: str) -> None:
     elif _has_room(session, climb, config):
         run = runs.launch(session, config.model_copy(update={"priority": BEHIND}), WHO)
         start = seen.start.name if config.technique != "sft" else run.model.name if run.model else ""
-        title = f"{document.load().techniques[config.technique].title} from “{start}”"
+        title = f"{seen.found.guide.techniques[config.technique].title} from “{start}”"
         left = say_left(Limits.of(session, climb))
         told = {"title": title, "why": why, "rule": seen.advice.rule, "gates": [*gates, *left]}
         _launched(session, climb, run, phase=phase, **told)

@@ -17,7 +17,7 @@ from studio.evaluations import Contestant, EvaluationConfig, results
 from studio.evaluations.intervals import Interval
 from studio.evaluations.results import Difference, Scored
 from studio.graders.choice import GraderChoice, settings_of
-from studio.guide import card, document, questions, rules
+from studio.guide import card, questions, rules
 from studio.material import Material
 from studio.models import Host, Kind, Model, Project, Run, State, now
 from studio.prompting import Prompting
@@ -145,10 +145,9 @@ def of(session: Session, project: Project) -> Ladder:
     measured = evaluations_of(session, project, found)
     best = best_entrants(measured)
     common = next((each for each in measured if all(each.place(one) is not None for one in best)), None)
-    guide = document.load()
     spent = _spent(session, project)
     rungs = [
-        _rung(guide, found, phase, best, measured, common, spent) for phase in (BASE, *map(int, guide.phases))
+        _rung(found, phase, best, measured, common, spent) for phase in (BASE, *map(int, found.guide.phases))
     ]
     criterion = next(iter(use_cases.criteria(project)), None)
     return Ladder(
@@ -302,7 +301,6 @@ def _pass_8(_engine: Engine, run_id: int, _ended: str, metric: str, contestant: 
 
 
 def _rung(
-    guide: document.Guide,
     found: Material,
     phase: int,
     best: Sequence[Entrant],
@@ -317,7 +315,7 @@ def _rung(
     against, gain = _gain(entrant, best, [common] if common else measured) if entrant else ("", None)
     return Rung(
         phase=phase,
-        name=guide.phases[str(phase)].name if phase else "As it came",
+        name=found.guide.phases[str(phase)].name if phase else "As it came",
         entrant=entrant,
         figure=where.scored.mean(place) if where and place is not None else None,
         asked=len(where.scored.scores[place]) if where and place is not None else 0,
@@ -326,7 +324,7 @@ def _rung(
         gain=gain,
         runs=len(took),
         seconds=sum(took),
-        needs=_needs(guide, found, phase),
+        needs=_needs(found, phase),
     )
 
 
@@ -346,11 +344,12 @@ def _gain(
     return (rivals[-1].name if rivals else ""), None
 
 
-def _needs(guide: document.Guide, found: Material, phase: int) -> list[Need]:
+def _needs(found: Material, phase: int) -> list[Need]:
     if phase not in NEEDS:
         return []
     kind, threshold = NEEDS[phase]
-    return [Need(guide.fields[kind].noun, found.count(kind), int(guide.limits[threshold]))]
+    need = int(found.guide.limits[threshold])
+    return [Need(found.guide.fields[kind].noun, found.count(kind), need)]
 
 
 def _spent(session: Session, project: Project) -> list[tuple[int | None, float]]:
@@ -378,4 +377,4 @@ def _phase_of(run: Run) -> int | None:
 def _gates(project: Project, found: Material) -> list[card.Gate]:
     """What has to be passed before anything goes live, as the guide says for this use case."""
     answers = project.answers | {"stakes": found.stakes}
-    return card.make_card(rules.recommend(questions.read_answers(answers))).gates
+    return card.make_card(rules.recommend(questions.read_answers(answers), found.guide)).gates

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from studio import evaluations, ladder, material, use_cases
 from studio.evaluations import EvaluationConfig
 from studio.evaluations.results import Difference
-from studio.guide import document, loop
+from studio.guide import loop
 from studio.guide.loop import Advice, Facts
 from studio.ladder import BASE, Entrant, Measured
 from studio.material import Material
@@ -19,6 +19,7 @@ from studio.runs import RunConfig
 from studio.techniques.base import is_tiny
 
 TRIES = 8  # answers to each question that pass@8 needs
+LAST_ASKED = 3  # the guide asks what was done before its last phase
 # Which data a technique of the loop learns from, by the guide's name for its count.
 LEARNS_FROM = {
     "sft": "n_labelled",
@@ -70,7 +71,14 @@ def again(seen: Look, phase: int) -> Look:
     facts = _facts(seen.project, seen.found, seen.measured, best, None, False)
     facts = facts.model_copy(update={"phase": phase, "base_verdict": "none"})
     return Look(
-        seen.project, seen.found, seen.measured, seen.start, None, seen.start, facts, loop.advise(facts)
+        seen.project,
+        seen.found,
+        seen.measured,
+        seen.start,
+        None,
+        seen.start,
+        facts,
+        loop.advise(facts, seen.found.guide),
     )
 
 
@@ -109,7 +117,7 @@ def training(session: Session, seen: Look, technique: str, start: Entrant | None
     model_id = found.model.id if technique == "sft" and found.model else begin.model_id
     size = evaluations.base_of(session, session.get_one(Model, model_id)).parameters
     version = found.data.get(LEARNS_FROM.get(technique, ""))
-    title = document.load().techniques[technique].title
+    title = found.guide.techniques[technique].title
     return RunConfig(
         name=f"{project.name}: {title}"[:200],
         technique=technique,
@@ -145,7 +153,7 @@ def answers(seen: Look) -> dict[str, Any]:
     """The guide's answers with what was measured in their place."""
     facts = seen.facts
     measured = {
-        "phase_done": max(1, facts.phase),
+        "phase_done": min(max(facts.phase, 1), LAST_ASKED),
         "metric_now": round(facts.now, 4),
         "metric_target": facts.target,
         "pass_at_8": facts.pass_at_8,
@@ -178,7 +186,7 @@ def _look(
         before=entrants[before] if before is not None else None,
         start=entrants[start if start is not None else subject],
         facts=facts,
-        advice=loop.advise(facts),
+        advice=loop.advise(facts, found.guide),
     )
 
 

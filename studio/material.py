@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from studio import evaluations, graders, use_cases, weights
+from studio import evaluations, graders, preferences, use_cases, weights
 from studio.datasets import library
 from studio.errors import StudioError
 from studio.graders.base import JUDGED, VERIFIABLE
 from studio.graders.choice import GraderChoice
 from studio.guide import document
+from studio.guide.document import Guide
 from studio.held_out import ASKING
 from studio.models import Dataset, DatasetVersion, Model, Project, Run
 
@@ -27,7 +28,7 @@ KINDS = {
 @dataclass(frozen=True)
 class Material:
     """`data` holds a version of each kind there is, by the guide's name for its count. `reward`, `arch`,
-    `out_tokens` and `stakes` are answers of the guide."""
+    `out_tokens` and `stakes` are answers of the guide, which has this studio's thresholds."""
 
     model: Model | None
     held_out: DatasetVersion | None
@@ -37,6 +38,7 @@ class Material:
     arch: str
     out_tokens: int
     stakes: str
+    guide: Guide
 
     def count(self, kind: str) -> int:
         return self.data[kind].rows if kind in self.data else 0
@@ -46,7 +48,8 @@ def of(session: Session, project: Project) -> Material:
     held_out = _held_out(session, project)
     first = next(iter(use_cases.criteria(project)), None)
     grader = first.grader if first and not use_cases.lacking(first) else None
-    given = document.load().defaults | project.answers
+    guide = document.load().with_thresholds(preferences.get(session, "thresholds"))
+    given = guide.defaults | project.answers
     versions = _to_learn_from(session, project, held_out)
     found = {kind: _largest(versions, shapes) for kind, shapes in KINDS.items()}
     return Material(
@@ -58,6 +61,7 @@ def of(session: Session, project: Project) -> Material:
         arch=given["arch"],
         out_tokens=given["out_tokens"],
         stakes=project.stakes or given["stakes"],
+        guide=guide,
     )
 
 

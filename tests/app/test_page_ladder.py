@@ -14,6 +14,7 @@ from app.api import climbs as climbs_api
 from app.api import loop as loop_api
 from app.pages import evaluate, ladder, run
 from studio import climbs, db, drafts, prices
+from studio.guide import questions
 from studio.models import Kind, Model, Run
 from studio.prices import Prices
 from tests import climbing
@@ -200,8 +201,11 @@ def test_at_the_top_the_guide_is_asked_with_what_was_measured(browser: TestClien
         climbing.project(session, project).criteria = [criteria[0] | {"target": 0.99}, *criteria[1:]]
     address = browser.post(f"/api/evaluations/{number}/next").json()["url"]
     with db.reading() as session:
-        answers = drafts.get(session, address.partition("=")[2])["answers"]
-    assert (answers["phase_done"], answers["metric_now"], answers["metric_target"]) == (4, 0.9, 0.99)
+        draft = drafts.get(session, address.partition("=")[2])
+    answers = draft["answers"]
+    assert draft["project"] == project
+    questions.read_answers(answers)
+    assert (answers["phase_done"], answers["metric_now"], answers["metric_target"]) == (3, 0.9, 0.99)
 
 
 def test_an_evaluation_of_no_use_case_says_nothing(browser: TestClient, project: int) -> None:

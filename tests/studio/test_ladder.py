@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studio import db, ladder, material, prices, sample, use_cases
+from studio import db, ladder, loop, material, preferences, prices, sample, use_cases
 from studio.errors import StudioError
 from studio.models import Kind, Prompt, Run
 from studio.prices import Prices
@@ -139,3 +139,16 @@ def test_the_ladders_own_evaluation_asks_at_most_300_questions(project: int) -> 
         run = ladder.measure(session, climbing.project(session, project))
         assert run.kind == Kind.EVALUATE
         assert (run.parameters["items"], run.parameters["max_tokens"]) == (300, 120)
+
+
+def test_thresholds_set_in_this_studio_count(project: int) -> None:
+    with db.transaction() as session:
+        preferences.put(session, "thresholds", {"pairs_min": 1500})
+    assert [need.need for need in of(project).rungs[3].needs] == [1500]
+    with db.transaction() as session:
+        sft = climbing.trained(session, project)
+    number = climbing.measured(project, [sft], share)
+    with db.reading() as session:
+        seen = loop.look(session, session.get_one(Run, number))
+    assert seen is not None
+    assert seen.advice.rule == "L12"
