@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from studio import evaluations, graders, preferences, use_cases, weights
+from studio import evaluations, graders, recommendations, use_cases, weights
 from studio.datasets import library
 from studio.errors import StudioError
 from studio.graders.base import JUDGED, VERIFIABLE
 from studio.graders.choice import GraderChoice
-from studio.guide import document
 from studio.guide.document import Guide
 from studio.held_out import ASKING
 from studio.models import Dataset, DatasetVersion, Model, Project, Run
@@ -48,7 +47,7 @@ def of(session: Session, project: Project) -> Material:
     held_out = _held_out(session, project)
     first = next(iter(use_cases.criteria(project)), None)
     grader = first.grader if first and not use_cases.lacking(first) else None
-    guide = document.load().with_thresholds(preferences.get(session, "thresholds"))
+    guide = recommendations.guide(session)
     given = guide.defaults | project.answers
     versions = _to_learn_from(session, project, held_out)
     found = {kind: _largest(versions, shapes) for kind, shapes in KINDS.items()}
