@@ -67,3 +67,14 @@ def test_nothing_measured_is_refused() -> None:
         intervals.mean([])
     with pytest.raises(ValueError, match="two scores"):
         intervals.difference([1.0], [1.0, 0.0])
+
+
+def test_as_many_questions_as_are_said_to_be_needed_put_the_lower_end_at_the_target() -> None:
+    seen = [1.0] * 90 + [0.0] * 10
+    needed = intervals.needed_to_reach(seen, 0.85)
+    assert needed is not None
+    right = round(0.9 * needed)
+    assert intervals.mean([1.0] * right + [0.0] * (needed - right)).low == pytest.approx(0.85, abs=0.003)
+    assert intervals.needed_to_reach(seen, 0.9) is None
+    graded = [0.5, 0.9] * 50
+    assert intervals.needed_to_reach(graded, 0.65) == 62
