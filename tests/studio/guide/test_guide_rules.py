@@ -324,6 +324,13 @@ def test_thresholds_may_be_equal_and_one_counts_in_parts():
     assert GUIDE.with_thresholds({"sft_min": 500}).thresholds["sft_min"] == GUIDE.thresholds["sft_min"]
 
 
+def test_a_model_of_less_than_a_gigabyte_fits_machines_without_a_gpu():
+    answers = {"phase_done": 1, "main_gap": "task_accuracy", "n_labelled": 800, "gpu_gb": 0}
+    small, large = (ask(params_b=size, **answers).cautions for size in (0.001, 0.5))
+    assert not any("16 bits" in said for said in small)
+    assert any("16 bits" in said for said in large)
+
+
 def test_cautions_tell_of_a_budget_below_what_aws_reported():
     answers = {"phase_done": 1, "main_gap": "task_accuracy", "n_labelled": 600}
     low, enough = (ask(budget_usd=usd, **answers).cautions for usd in (119_999, 120_000))
