@@ -1,22 +1,22 @@
 """A use case as its form holds it: every field a text, half-filled and wrong ones too, until it is saved.
 
-Fields are named as the API names them (`criteria.0.target`), so that a refusal finds its input. Shares are
-typed in percent.
+Fields are named as the API names them (`criteria.0.target`), so that a refusal finds its input; the settings
+of a criterion's grader are `criteria.0.settings:regex:pattern`. Shares are typed in percent.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from app import measured_by
+from app.forms import Field
 from studio import graders, use_cases
 from studio.errors import StudioError
-from studio.graders import Grader
 from studio.models import Project
 from studio.use_cases import MOST_CRITERIA, Criterion, Description
 
-JUDGE = "judge"
 PLAIN = ("name", "problem", "users", "stakes")
 NUMBERS = ("phase", "model_id", "held_out_id")
-PARTS = ("name", "grader", "rubric", "judge", "now", "target")
+PARTS = ("name", "grader", "now", "target")
 FIELDS = (
     *PLAIN,
     *NUMBERS,
@@ -24,11 +24,27 @@ FIELDS = (
 )
 
 
-def offered(criterion: Criterion | None = None) -> list[Grader]:
-    """The graders a person may choose here: those that a choice is enough for, the judge, and the one that
-    was set elsewhere."""
-    own = criterion.grader.grader if criterion and criterion.grader else ""
-    return [each for each in graders.all() if each.as_it_is or each.name in (JUDGE, own)]
+def prefix(place: int) -> str:
+    """What the names of a criterion's settings begin with."""
+    return f"criteria.{place}.settings"
+
+
+SETTINGS = tuple(
+    field.path
+    for place in range(MOST_CRITERIA)
+    for grader in graders.all()
+    for field in measured_by.fields(grader, prefix(place))
+)
+
+
+def settings(fields: Mapping[str, str], place: int) -> list[Field]:
+    """The inputs of the grader that a criterion chose, with what stands in them."""
+    name = fields.get(f"criteria.{place}.grader", "")
+    if not graders.has(name):
+        return []
+    begin = f"{prefix(place)}:{name}:"
+    given = {path.removeprefix(begin): text for path, text in fields.items() if path.startswith(begin)}
+    return measured_by.fields(graders.get(name), prefix(place), given)
 
 
 def texts(project: Project) -> dict[str, str]:
@@ -36,14 +52,14 @@ def texts(project: Project) -> dict[str, str]:
     found = {name: str(getattr(project, name)) for name in PLAIN}
     found |= {name: _text(getattr(project, name)) for name in NUMBERS}
     for place, each in enumerate(use_cases.criteria(project)):
-        found |= {f"criteria.{place}.{part}": text for part, text in _parts(each).items()}
+        found |= _texts_of(each, place)
     return found
 
 
 def read(fields: Mapping[str, str], project: Project | None = None) -> Description:
     """The description a form holds. Raises StudioError naming the field that is wrong.
 
-    A grader that was set elsewhere keeps its settings while it stays chosen."""
+    A grader keeps the settings that have no input here while it stays chosen."""
     given: dict[str, Any] = {name: fields.get(name, "").strip() for name in PLAIN}
     given |= {name: _whole(fields.get(name, "")) for name in ("model_id", "held_out_id")}
     given["phase"] = _whole(fields.get("phase", "")) or 0
@@ -76,16 +92,19 @@ def in_place(problem: StudioError, fields: Mapping[str, str]) -> StudioError:
     return type(problem)(problem.message, hint=problem.hint, field=field)
 
 
-def _parts(criterion: Criterion) -> dict[str, str]:
+def _texts_of(criterion: Criterion, place: int) -> dict[str, str]:
     choice = criterion.grader
-    is_judge = choice is not None and choice.grader == JUDGE
-    return {
+    said = {
         "name": criterion.name,
         "grader": choice.grader if choice else "",
-        "rubric": str(choice.parameters.get("rubric", "")) if choice and is_judge else "",
-        "judge": str(choice.parameters.get("model", "")) if choice and is_judge else "",
         "now": _percent(criterion.now),
         "target": _percent(criterion.target),
+    }
+    inputs = (
+        measured_by.fields(graders.get(choice.grader), prefix(place), choice.parameters) if choice else []
+    )
+    return {f"criteria.{place}.{part}": text for part, text in said.items()} | {
+        field.path: field.value for field in inputs
     }
 
 
@@ -93,21 +112,23 @@ def _criterion(fields: Mapping[str, str], place: int, before: Criterion | None) 
     said = {part: fields.get(f"criteria.{place}.{part}", "").strip() for part in PARTS}
     return {
         "name": said["name"],
-        "grader": _grader(said, before),
+        "grader": _grader(fields, place, said["grader"], before),
         "now": _share(said["now"], f"criteria.{place}.now"),
         "target": _share(said["target"], f"criteria.{place}.target"),
     }
 
 
-def _grader(said: Mapping[str, str], before: Criterion | None) -> dict[str, Any] | None:
-    if not said["grader"]:
+def _grader(
+    fields: Mapping[str, str], place: int, name: str, before: Criterion | None
+) -> dict[str, Any] | None:
+    if not name:
         return None
-    choice: dict[str, Any] = {"grader": said["grader"]}
-    if before and before.grader and before.grader.grader == said["grader"]:
+    choice: dict[str, Any] = {"grader": name}
+    if before and before.grader and before.grader.grader == name:
         choice = before.grader.model_dump(mode="json")
-    if said["grader"] == JUDGE:
-        kept = dict(choice.get("parameters", {}))
-        choice["parameters"] = kept | {"rubric": said["rubric"], "model": said["judge"]}
+    if graders.has(name):
+        typed = measured_by.typed(graders.get(name), fields, prefix(place))
+        choice["parameters"] = choice.get("parameters", {}) | typed
     return choice
 
 

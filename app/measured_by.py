@@ -1,8 +1,10 @@
-"""Metrics that need settings, in the form of a new evaluation: their inputs, and what was typed, read back.
+"""What a grader is set to, in forms that choose graders: its inputs, and what was typed, read back.
 
-Each grader stands there once; who wants two of a kind sends both to `POST /api/evaluations`.
+In the form of a new evaluation each grader that needs settings stands once; who wants two of a kind sends
+both to `POST /api/evaluations`. In the form of a use case a criterion has the inputs of its own grader.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +29,22 @@ def offered() -> list[Offered]:
     return [Offered(grader, fields(grader)) for grader in graders.all() if not grader.as_it_is]
 
 
-def fields(grader: Grader) -> list[Field]:
+def fields(grader: Grader, prefix: str = PREFIX, given: Mapping[str, Any] | None = None) -> list[Field]:
+    """Inputs with what was `given` in them, or else the grader's own values."""
     kind = grader.parameters
-    values = forms.defaults(kind)
-    described = forms.describe(kind, f"{PREFIX}:{grader.name}", values, values)
+    own = forms.defaults(kind)
+    described = forms.describe(kind, f"{prefix}:{grader.name}", own | dict(given or {}), own)
     return [field for field in described if field.is_basic]
+
+
+def typed(grader: Grader, body: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, Any]:
+    """The settings that inputs of these names were sent for."""
+    kind = grader.parameters
+    return {
+        name: forms.read(kind, name, forms.as_text(body[path]))
+        for name in kind.model_fields
+        if (path := f"{prefix}:{grader.name}:{name}") in body
+    }
 
 
 def gathered(body: dict[str, Any]) -> dict[str, Any]:
@@ -43,10 +56,6 @@ def gathered(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _choice(name: str, body: dict[str, Any]) -> dict[str, Any]:
-    kind = graders.get(name).parameters
-    typed = {
-        field: forms.read(kind, field, forms.as_text(body[path]))
-        for field in kind.model_fields
-        if (path := f"{PREFIX}:{name}:{field}") in body
-    }
-    return {"grader": name, "parameters": forms.differing(typed, forms.defaults(kind))}
+    grader = graders.get(name)
+    differing = forms.differing(typed(grader, body), forms.defaults(grader.parameters))
+    return {"grader": name, "parameters": differing}

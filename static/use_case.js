@@ -22,6 +22,7 @@
     const project = Number(studio.dataOf(form).useCase) || null;
     try {
       const fields = Object.fromEntries(new FormData(form));
+      for (const box of form.querySelectorAll("input[type=checkbox]")) fields[box.name] = String(box.checked);
       const kept = await studio.send("/api/use-case-drafts", { draft: draftOf(), project, fields });
       if (!draftOf()) {
         const id = project ? `id=${project}&` : "";

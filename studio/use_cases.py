@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from studio import events, graders, held_out
 from studio.datasets import library
 from studio.errors import NotFound, Refused, StudioError
-from studio.graders.choice import GraderChoice, checked, settings_of
+from studio.graders.choice import GraderChoice, checked, models_named, settings_of
 from studio.guide import document
 from studio.models import Climb, Dataset, Model, Project, Prompt, Recommendation, Run
 from studio.parameters import about
@@ -182,8 +182,8 @@ def lacking(criterion: Criterion) -> str:
     """What keeps a criterion from being measured, in words; empty where nothing does."""
     if criterion.grader is None:
         return "No grader is chosen for it."
-    if _models_missing(criterion.grader):
-        return "No model is chosen as its judge."
+    if missing := _missing(criterion.grader):
+        return f"No {missing.lower()} is chosen for it."
     return ""
 
 
@@ -195,10 +195,12 @@ def measured_by(project: Project) -> list[GraderChoice]:
     return [_checked_grader(each, taken) for each in ready]
 
 
-def _models_missing(choice: GraderChoice) -> bool:
+def _missing(choice: GraderChoice) -> str:
+    """What it is called that a grader still lacks a model for; empty where nothing is lacking."""
     fields = graders.get(choice.grader).parameters.model_fields
-    named = [name for name, field in fields.items() if about(field).get("kind") == "model"]
-    return any(choice.parameters.get(name) in (None, "") for name in named)
+    named = {name: field for name, field in fields.items() if about(field).get("kind") == "model"}
+    lacking = named.keys() - models_named(choice).keys()
+    return next((field.title or name for name, field in named.items() if name in lacking), "")
 
 
 # ---- checked ------------------------------------------------------------------------------------------
@@ -294,7 +296,7 @@ def _checked_grader(choice: GraderChoice, taken: set[str]) -> GraderChoice:
     taken.add(name)
     settings = settings_of(choice).model_dump(mode="json")
     named = choice.model_copy(update={"name": name, "parameters": settings})
-    return named if _models_missing(named) else checked([named])[0]
+    return named if _missing(named) else checked([named])[0]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from studio import db, drafts, use_cases
 from studio.errors import StudioError
 
 router = APIRouter(prefix="/api", tags=["use cases"])
+KNOWN = frozenset((*described.FIELDS, *described.SETTINGS))
 Text = Annotated[str, Field(max_length=20_000)]
 
 
@@ -23,12 +24,12 @@ class Typed(BaseModel):
 
     draft: str = Field("", max_length=60, description="Empty starts a new one.")
     project: int | None = None
-    fields: dict[str, Text] = Field(default_factory=dict, max_length=len(described.FIELDS))
+    fields: dict[str, Text] = Field(default_factory=dict, max_length=len(KNOWN))
 
 
 @router.post("/use-case-drafts")
 def keep(typed: Typed) -> dict[str, str]:
-    if strange := next((name for name in typed.fields if name not in described.FIELDS), ""):
+    if strange := next((name for name in typed.fields if name not in KNOWN), ""):
         raise StudioError(
             f"This form has no field “{strange[:60]}”.", hint="Reload the page.", field="fields"
         )

@@ -17,6 +17,8 @@ from app.parts import Paced, Query, assets, fragment, live, render
 from app.toolkit import gr, html
 from studio import db, drafts, graders, use_cases, weights
 from studio.datasets import library
+from studio.graders import Grader
+from studio.graders.choice import models_named
 from studio.guide import document
 from studio.models import DatasetVersion, Model, Project, Run
 
@@ -60,13 +62,16 @@ def shown(session: Session, project: Project) -> Any:
 
 
 def measure_words(session: Session, criterion: use_cases.Criterion) -> str:
-    """What measures a criterion, and the judge where one does."""
+    """What measures a criterion, and the models that it asks."""
     if criterion.grader is None:
         return ""
     grader = graders.get(criterion.grader.grader)
-    reference = str(criterion.grader.parameters.get("model", "")) if grader.name == described.JUDGE else ""
-    judge = session.get(Model, int(reference)) if reference.isdigit() else None
-    return f"{grader.title}: {judge.name}" if judge else grader.title
+    named = [
+        model.name
+        for reference in models_named(criterion.grader).values()
+        if reference.isdigit() and (model := session.get(Model, int(reference)))
+    ]
+    return f"{grader.title}: {', '.join(named)}" if named else grader.title
 
 
 def runs_of(session: Session, project: Project) -> Sequence[Run]:
@@ -81,7 +86,7 @@ def form(session: Session, project: Project | None, key: str) -> Any:
     typed = drafts.get(session, key).get("fields") if key else None
     values = dict.fromkeys(described.FIELDS, "")
     values |= typed if typed is not None else described.texts(project) if project else {}
-    before = use_cases.criteria(project) if project else []
+    every = weights.listed(session)
     return render(
         "use_case_form.html",
         project=project,
@@ -90,14 +95,20 @@ def form(session: Session, project: Project | None, key: str) -> Any:
         values=values,
         stakes=document.load().fields["stakes"],
         phases=[(0, "Nothing is measured yet")] + [(n, phase_words(n)) for n in range(1, 5)],
-        models=[model for model in weights.listed(session) if model.kind == "language"],
+        models=[model for model in every if model.kind == "language"],
+        every_model=every,
         versions=askable(session),
-        places=[
-            (place, described.offered(before[place] if place < len(before) else None))
-            for place in range(use_cases.MOST_CRITERIA)
-        ],
-        judge=described.JUDGE,
+        groups=by_group(),
+        places=[(place, described.settings(values, place)) for place in range(use_cases.MOST_CRITERIA)],
     )
+
+
+def by_group() -> dict[str, list[Grader]]:
+    """Every grader, as its family groups them."""
+    found: dict[str, list[Grader]] = {}
+    for grader in graders.all():
+        found.setdefault(grader.group, []).append(grader)
+    return found
 
 
 def build() -> None:

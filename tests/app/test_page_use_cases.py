@@ -11,12 +11,18 @@ from fastapi.testclient import TestClient
 
 from app import api, described, errors, parts
 from app.pages import dataset, home, use_case, use_cases
-from studio import db, events, sample
+from studio import db, events, graders, sample
+from studio.graders.choice import GraderChoice, settings_of
 from studio.models import Project
 from tests import made_runs
 
 PAGES = [page.PAGE for page in (use_case, use_cases, home, dataset)]  # their fragments are there now
-JUDGED = {"criteria.1.name": "Kind", "criteria.1.grader": "judge", "criteria.1.rubric": "Is it <b>kind</b>?"}
+JUDGED = {
+    "criteria.1.name": "Kind",
+    "criteria.1.grader": "judge",
+    "criteria.1.settings:judge:rubric": "Is it <b>kind</b>?",
+    "criteria.1.settings:judge:mode": "scale",
+}
 
 
 @pytest.fixture
@@ -108,7 +114,7 @@ def test_a_criterion_that_nothing_measures_says_what_that_keeps_from_working(bro
     number = browser.post("/api/templates/engineering_questions").json()["id"]
     text = part(browser, "use-case", f"id={number}")
     assert text.count("not measured</span>") == 1
-    assert "No model is chosen as its judge." in text
+    assert "No judge is chosen for it." in text
     assert "left out of evaluations" in text
 
 
@@ -208,8 +214,8 @@ def test_a_saved_form_comes_back_as_it_was_typed(browser: TestClient) -> None:
         "criteria.0.grader": "exact_match",
         "criteria.0.now": "41.5",
         "criteria.0.target": "90",
-        "criteria.1.judge": str(model),
         **JUDGED,
+        "criteria.1.settings:judge:model": str(model),
     }
     answer = save(browser, typed(browser, **fields))
     assert answer.status_code == 201, answer.text
@@ -222,24 +228,66 @@ def test_a_saved_form_comes_back_as_it_was_typed(browser: TestClient) -> None:
     assert "AI judge: starter" in text
 
 
-def test_editing_keeps_a_grader_that_was_set_up_elsewhere(browser: TestClient) -> None:
-    number = browser.post("/api/templates/medication_directions").json()["id"]
-    before = browser.get(f"/api/use-cases/{number}").json()["criteria"]
-    assert "JSON schema, as it was set up" in part(browser, "use-case", f"id={number}&edit=yes")
+def test_any_grader_may_measure_a_criterion_with_its_settings(browser: TestClient) -> None:
+    said = {"name": "Notes", "criteria.0.name": "In one form", "criteria.0.grader": "contains"}
+    key = typed(browser, **said)
+    text = part(browser, "use-case", f"draft={key}")
+    assert all(f'<option value="{grader.name}"' in text for grader in graders.all())
+    assert 'name="criteria.0.settings:contains:phrases"' in text
+    assert "criteria.0.settings:regex" not in text
+    settings = {
+        "criteria.0.settings:contains:phrases": "tablet\ncapsule",
+        "criteria.0.settings:contains:whole_words": "true",
+        "criteria.0.settings:regex:pattern": "(",  # left over from a grader that was chosen before
+    }
+    number = save(browser, typed(browser, **said, **settings)).json()["id"]
+    kept = browser.get(f"/api/use-cases/{number}").json()["criteria"][0]["grader"]["parameters"]
+    assert (kept["phrases"], kept["whole_words"], kept["need"]) == (["tablet", "capsule"], True, "all")
+    again = part(browser, "use-case", f"id={number}&edit=yes")
+    assert "tablet\ncapsule</textarea>" in again
+
+
+def test_settings_that_cannot_be_are_refused_at_their_grader(browser: TestClient) -> None:
+    said = {"name": "Notes", "criteria.1.name": "In one form", "criteria.1.grader": "regex"}
+    key = typed(browser, **said, **{"criteria.1.settings:regex:pattern": "("})
+    refused = save(browser, key)
+    assert (refused.status_code, refused.json()["field"]) == (422, "criteria.1.grader")
+    assert ">(</textarea>" in part(browser, "use-case", f"draft={key}")
+
+
+def test_editing_keeps_settings_that_have_no_input_here(browser: TestClient) -> None:
+    choice = {"grader": "numeric", "parameters": {"mark": "####", "absolute": 0.5}}
+    said = {"name": "Sums", "criteria": [{"name": "Right", "grader": choice}]}
+    number = browser.post("/api/use-cases", json=said).json()["id"]
     with db.reading() as session:
         fields = described.texts(session.get_one(Project, number))
-    assert save(browser, typed(browser, number, **fields | {"criteria.0.target": "95"})).status_code == 201
+    assert fields["criteria.0.settings:numeric:absolute"] == "0.5"
+    changed = {"criteria.0.settings:numeric:absolute": "0.25", "criteria.0.target": "95"}
+    assert save(browser, typed(browser, number, **fields | changed)).status_code == 201
+    after = browser.get(f"/api/use-cases/{number}").json()["criteria"][0]
+    assert (after["target"], after["grader"]["parameters"]["absolute"]) == (0.95, 0.25)
+    assert after["grader"]["parameters"]["mark"] == "####"
+
+
+def test_a_template_saved_as_it_is_keeps_its_graders(browser: TestClient) -> None:
+    number = browser.post("/api/templates/medication_directions").json()["id"]
+    before = browser.get(f"/api/use-cases/{number}").json()["criteria"]
+    with db.reading() as session:
+        fields = described.texts(session.get_one(Project, number))
+    assert save(browser, typed(browser, number, **fields)).status_code == 201
     after = browser.get(f"/api/use-cases/{number}").json()["criteria"]
-    assert after[0].pop("target") == 0.95
-    assert before[0].pop("target") == 0.85
-    assert [each["grader"]["parameters"]["json_schema"] for each in (before[2], after[2])] == [
-        before[2]["grader"]["parameters"]["json_schema"]
-    ] * 2
-    assert [each["name"] for each in after] == [each["name"] for each in before]
+    assert [settings_of(each) for each in graders_of(after)] == [
+        settings_of(each) for each in graders_of(before)
+    ]
+
+
+def graders_of(criteria: list[dict[str, Any]]) -> list[GraderChoice]:
+    return [GraderChoice.model_validate(each["grader"]) for each in criteria]
 
 
 def test_a_form_takes_no_field_that_it_does_not_have(browser: TestClient) -> None:
-    assert browser.post("/api/use-case-drafts", json={"fields": {"origin": "x"}}).status_code == 422
+    for name in ("origin", "criteria.0.settings:judge:batch", "criteria.9.settings:judge:rubric"):
+        assert browser.post("/api/use-case-drafts", json={"fields": {name: "x"}}).status_code == 422
 
 
 # ---- over REST ----------------------------------------------------------------------------------------

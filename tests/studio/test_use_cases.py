@@ -115,7 +115,7 @@ def test_a_criterion_waits_for_its_grader_and_a_judge_for_its_model(session: Ses
     ]
     project = described(session, criteria=said)
     lacking = [use_cases.lacking(each) for each in use_cases.criteria(project)]
-    assert lacking == ["No grader is chosen for it.", "No model is chosen as its judge.", ""]
+    assert lacking == ["No grader is chosen for it.", "No judge is chosen for it.", ""]
     assert [each.grader for each in use_cases.measured_by(project)] == ["rouge"]
     starter = sample.add_starter(session)
     session.flush()
