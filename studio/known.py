@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from studio import db, use_cases
+from studio import db, evaluations, use_cases
 from studio.datasets import library
 from studio.evaluations import results
 from studio.evaluations.results import Figure
-from studio.graders.choice import GraderChoice, settings_of
 from studio.guide import document
 from studio.models import Dataset, DatasetVersion, Kind, Project, Run, State
+from studio.use_cases import Criterion
 
 # Which answer of the guide the rows of a shape count for. Thumbs are told apart by their labels.
 COUNTED = {
@@ -109,23 +109,39 @@ def _told(project: Project) -> dict[str, Known]:
 # ---- measured -----------------------------------------------------------------------------------------
 
 
-def _measured(session: Session, project: Project) -> dict[str, Known]:
-    """What the newest evaluation says of the criterion that decides, for the contestant that does best."""
-    criterion = next(iter(use_cases.criteria(project)), None)
-    if criterion is None or criterion.grader is None:
-        return {}
-    evaluations = select(Run).where(
+@dataclass(frozen=True)
+class Measured:
+    """What the newest evaluation with a criterion's grader says, of the contestant that does best."""
+
+    run: Run
+    contestant: str
+    figure: Figure
+
+
+def measured(session: Session, project: Project, criterion: Criterion) -> Measured | None:
+    """None where no evaluation of the use case, on what it is measured on, scored by this criterion."""
+    if criterion.grader is None:
+        return None
+    wanted = select(Run).where(
         Run.project_id == project.id, Run.kind == Kind.EVALUATE, Run.state == State.SUCCEEDED
     )
     if project.held_out_id is not None:
-        evaluations = evaluations.where(Run.held_out_id == project.held_out_id)
-    for run in session.scalars(evaluations.order_by(Run.id.desc()).limit(LOOKED_AT)):
-        metric = _metric(run, criterion.grader)
+        wanted = wanted.where(Run.held_out_id == project.held_out_id)
+    for run in session.scalars(wanted.order_by(Run.id.desc()).limit(LOOKED_AT)):
+        metric = evaluations.metric_of(run, criterion.grader)
         every = _figures(db.engine(), run.id, str(run.ended)) if metric else []
         figures = [each for each in every if each.metric == metric]
         if figures:
-            return _read(run, max(figures, key=lambda figure: figure.mean.value))
-    return {}
+            best = max(figures, key=lambda figure: figure.mean.value)
+            return Measured(run, evaluations.names(run)[best.contestant], best)
+    return None
+
+
+def _measured(session: Session, project: Project) -> dict[str, Known]:
+    """What is measured by the criterion that decides."""
+    deciding = next(iter(use_cases.criteria(project)), None)
+    found = measured(session, project, deciding) if deciding else None
+    return _read(found.run, found.figure) if found else {}
 
 
 @lru_cache(maxsize=16)
@@ -134,13 +150,6 @@ def _figures(_engine: Engine, run_id: int, _ended: str) -> list[Figure]:
     with db.reading() as session:
         found = results.of(session, session.get_one(Run, run_id))
         return found.figures if found else []
-
-
-def _metric(run: Run, wanted: GraderChoice) -> str | None:
-    """What an evaluation calls the scores of this grader with these settings."""
-    exact = (wanted.grader, settings_of(wanted).model_dump(mode="json"))
-    names = (each["name"] for each in run.graders if (each["grader"], each["parameters"]) == exact)
-    return next(names, None)
 
 
 def _read(run: Run, best: Figure) -> dict[str, Known]:

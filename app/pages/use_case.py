@@ -2,6 +2,7 @@
 is described. What is typed lies in a draft whose key is in the address (`static/use_case.js`)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -15,11 +16,12 @@ from app.pages.evaluate import askable
 from app.pages.use_cases import phase_words
 from app.parts import Paced, Query, assets, fragment, live, render
 from app.toolkit import gr, html
-from studio import db, drafts, graders, use_cases, weights
+from studio import db, drafts, graders, known, use_cases, weights
 from studio.datasets import library
 from studio.graders import Grader
 from studio.graders.choice import models_named
 from studio.guide import document
+from studio.known import Measured
 from studio.models import DatasetVersion, Model, Project, Run
 
 CALM = 5.0
@@ -49,7 +51,7 @@ def shown(session: Session, project: Project) -> Any:
         project=project,
         phase=phase_words(project.phase),
         stakes=use_cases.stakes(),
-        criteria=[(each, measure_words(session, each), use_cases.lacking(each)) for each in told],
+        criteria=[Shown.of(session, project, each) for each in told],
         model=model,
         held_out=held_out,
         datasets=[(each, leading(each)) for each in every if each.project_id == project.id],
@@ -59,6 +61,21 @@ def shown(session: Session, project: Project) -> Any:
         runs=runs_of(session, project),
         belongings=use_cases.belongings(session, project.id),
     )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A criterion: what measures it, what keeps it from being measured, and what was measured last."""
+
+    criterion: use_cases.Criterion
+    by: str
+    lacking: str
+    measured: Measured | None
+
+    @classmethod
+    def of(cls, session: Session, project: Project, told: use_cases.Criterion) -> "Shown":
+        by, lacking = measure_words(session, told), use_cases.lacking(told)
+        return cls(told, by, lacking, known.measured(session, project, told))
 
 
 def measure_words(session: Session, criterion: use_cases.Criterion) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from studio import events, held_out, lineage, prompts, use_cases
 from studio.errors import Refused, StudioError
-from studio.graders.choice import GraderChoice
+from studio.graders.choice import GraderChoice, settings_of
 from studio.models import DatasetVersion, EvaluationItem, Kind, Model, Prompt, Run
 from studio.prompting import Prompting
 from studio.prompts import examples
@@ -146,6 +146,13 @@ def _project(config: EvaluationConfig, entries: list[Entry]) -> int | None:
 def names(run: Run) -> list[str]:
     """The contestants, the one that the others are measured against first."""
     return [each["name"] for each in run.parameters["contestants"]]
+
+
+def metric_of(run: Run, wanted: GraderChoice) -> str | None:
+    """What an evaluation calls the scores of this grader with these settings; None where it has none."""
+    exact = (wanted.grader, settings_of(wanted).model_dump(mode="json"))
+    found = (str(each["name"]) for each in run.graders if (each["grader"], each["parameters"]) == exact)
+    return next(found, None)
 
 
 def models(session: Session, run: Run) -> list[Model]:

@@ -11,9 +11,10 @@ from fastapi.testclient import TestClient
 
 from app import api, described, errors, parts
 from app.pages import dataset, home, use_case, use_cases
-from studio import db, events, graders, sample
+from studio import db, evaluations, events, graders, sample
+from studio.evaluations import EvaluationConfig
 from studio.graders.choice import GraderChoice, settings_of
-from studio.models import Project
+from studio.models import EvaluationItem, Project, State, now
 from tests import made_runs
 
 PAGES = [page.PAGE for page in (use_case, use_cases, home, dataset)]  # their fragments are there now
@@ -116,6 +117,34 @@ def test_a_criterion_that_nothing_measures_says_what_that_keeps_from_working(bro
     assert text.count("not measured</span>") == 1
     assert "No judge is chosen for it." in text
     assert "left out of evaluations" in text
+
+
+def test_what_was_measured_stands_beside_what_was_told(browser: TestClient) -> None:
+    number = browser.post("/api/templates/medication_directions").json()["id"]
+    assert "Measured: the best" not in part(browser, "use-case", f"id={number}")
+    with db.transaction() as session:
+        asked = {"contestants": [sample.STARTER_NAME], "criteria": [0], "project": number}
+        asked["dataset"] = "Medication directions: held out"
+        run = evaluations.launch(session, EvaluationConfig.model_validate(asked))
+        for place in range(40):
+            session.add(
+                EvaluationItem(
+                    run_id=run.id,
+                    contestant=0,
+                    number=place,
+                    take=0,
+                    answer="",
+                    scores={run.graders[0]["name"]: float(place < 30)},
+                    seconds=0.1,
+                    tokens=9,
+                )
+            )
+        run.state, run.ended = State.SUCCEEDED, now()
+        evaluation, contestant = run.id, evaluations.names(run)[0]
+    text = part(browser, "use-case", f"id={number}")
+    assert "<b>75 %</b>" in text
+    assert "59.8 % to 85.8 %" in text
+    assert f'{contestant}, <a href="/evaluate?id={evaluation}">' in text
 
 
 def test_its_datasets_are_taken_out_and_added_again(browser: TestClient) -> None:

@@ -90,6 +90,23 @@ def values(session: Session, owner: Project | None) -> dict[str, Any]:
     return {name: each.value for name, each in known.of(session, owner).items()}
 
 
+def test_each_criterion_has_the_figure_of_the_newest_evaluation_that_scored_by_it(session: Session) -> None:
+    ours = project(session)
+    by = GraderChoice(grader="length", parameters={"at_most": 9})
+    short = Criterion(name="Short", grader=by)
+    right = use_cases.criteria(ours)[0]
+    first = evaluation(session, ours, [[1, 1, 0, 1]])
+    second = evaluation(session, ours, [[0, 0, 1, 0], [0, 1, 1, 0]], grader=by)
+    found, other = known.measured(session, ours, right), known.measured(session, ours, short)
+    assert found
+    assert (found.run.id, found.contestant, found.figure.mean.value) == (first.id, "0", 0.75)
+    assert other
+    assert (other.run.id, other.contestant, other.figure.mean.value) == (second.id, "1", 0.5)
+    assert known.measured(session, ours, Criterion(name="Kind")) is None
+    otherwise = GraderChoice(grader="length", parameters={"at_most": 8})
+    assert known.measured(session, ours, Criterion(name="Shorter", grader=otherwise)) is None
+
+
 def test_a_use_case_tells_its_stakes_its_phase_and_its_first_criterion(session: Session) -> None:
     ours = project(session, stakes="high", phase=2, answers={"reward": "verifiable", "phase_done": 1})
     assert values(session, ours) == {
