@@ -66,12 +66,12 @@ def follow(session: Session, name: str, advice_id: int | None, today: date | Non
     kept = recommendations.get(session, advice_id) if advice_id is not None else None
     advice = rules.Recommendation.model_validate(kept.result) if kept else None
     project = session.get(Project, kept.project_id) if kept and kept.project_id else None
-    counted = _counted(session, project)
-    chosen = (plans.choose(advice, counted) if advice and not name else None) or (name and named(name))
+    counts = counted(session, project)
+    chosen = (plans.choose(advice, counts) if advice and not name else None) or (name and named(name))
     if not chosen:
         return None
     guide, about = recommendations.guide(session), _about(session, project)
-    goals = plans.goals(chosen, advice, counted, guide)
+    goals = plans.goals(chosen, advice, counts, guide)
     said = _kept(session, chosen, advice_id)
     pace = said.get("pace") or plans.get(chosen).pace
     since = kept.created.date() if kept else today
@@ -82,7 +82,7 @@ def follow(session: Session, name: str, advice_id: int | None, today: date | Non
         project=project,
         about=about,
         goals=goals,
-        steps=plans.steps(chosen, advice, counted, about, guide),
+        steps=plans.steps(chosen, advice, counts, about, guide),
         done=frozenset(said.get("done", ())),
         pace=pace,
         returning=plans.come_back(chosen, goals, advice.phase if advice else 1, pace, today, since),
@@ -91,11 +91,11 @@ def follow(session: Session, name: str, advice_id: int | None, today: date | Non
         next_step=advice.next_step if advice else "",
         task_type=advice.answers["task_type"] if advice else "",
         has_prompts=sheets.has_prompts(session, project),
-        grown={field: count for field, count in counted.items() if advice and count > advice.answers[field]},
+        grown={field: count for field, count in counts.items() if advice and count > advice.answers[field]},
     )
 
 
-def _counted(session: Session, project: Project | None) -> dict[str, int | float]:
+def counted(session: Session, project: Project | None) -> dict[str, int | float]:
     """What the studio knows of the counts that the guide asks for."""
     collected = {field for plan in plans.load().plans.values() for field in plan.collects}
     return {name: each.value for name, each in known.of(session, project).items() if name in collected}

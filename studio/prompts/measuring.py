@@ -152,11 +152,15 @@ def _measured(session: Session, run: Run, contestant: int, prompt_id: int | None
 
 def plain_beside(run: Run, contestant: int) -> int:
     """The contestant that is the same model asked as it is; else the first one."""
+    plain = plain_of(run, contestant)
+    return 0 if plain is None else plain
+
+
+def plain_of(run: Run, contestant: int) -> int | None:
+    """The contestant that is the same model asked as it is."""
     model = run.inputs[str(contestant)]
-    for place in range(len(evaluations.names(run))):
-        if run.inputs[str(place)] == model and _prompting(run, place).is_plain:
-            return place
-    return 0
+    places = range(len(evaluations.names(run)))
+    return next((at for at in places if run.inputs[str(at)] == model and _prompting(run, at).is_plain), None)
 
 
 def _prompting(run: Run, contestant: int) -> Prompting:

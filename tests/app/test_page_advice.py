@@ -232,6 +232,17 @@ def test_a_run_that_was_not_measured_says_so(browser: TestClient, advise: Callab
     assert "not measured yet" in read(browser)
 
 
+def test_collecting_is_shown_by_its_counts_and_no_share_is_claimed(
+    browser: TestClient, advise: Callable[..., int]
+) -> None:
+    number = advise(main_gap="task_accuracy", phase_done=1, n_labelled=20)
+    decide(browser, number, "accepted")
+    text = read(browser)
+    assert "enough is there" in text
+    assert "labelled examples, 20 at the time" in text
+    assert "Right, of those measured" not in text
+
+
 def test_the_card_says_what_came_of_it(browser: TestClient, advise: Callable[..., int]) -> None:
     number = advise()
     follow(browser, number, BAD, GOOD)
