@@ -154,9 +154,9 @@ def _figures(_engine: Engine, run_id: int, _ended: str) -> list[Figure]:
 
 def _read(run: Run, best: Figure) -> dict[str, Known]:
     says, href = f"Measured by evaluation {run.id}", f"/evaluate?id={run.id}"
-    shares = {"metric_now": best.mean.value, "pass_at_8": best.pass_8}
+    shares = {"metric_now": best.mean, "pass_at_8": best.pass_8}
     return {
-        name: Known(round(share, DIGITS), says, href, told=True)
+        name: Known(round(share.value, DIGITS), says, href, told=True)
         for name, share in shares.items()
-        if share is not None and 0 <= share <= 1
+        if share is not None and 0 <= share.value <= 1
     }

@@ -32,14 +32,15 @@ TOO_MANY = 100_000  # questions nobody will write
 @dataclass(frozen=True)
 class Figure:
     """A metric of one contestant over the questions it was scored on. `pass_1` and `pass_8` come from the
-    sampled answers; None without them, or where no highest score is known."""
+    sampled answers, their intervals from drawing questions; None without them, or where no highest score is
+    known."""
 
     metric: str
     contestant: int
     mean: Interval
     scored: int
-    pass_1: float | None
-    pass_8: float | None
+    pass_1: Interval | None
+    pass_8: Interval | None
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Slice:
-    """One value of one of the rows' own columns, with each contestant's figure there."""
+    """One value of one of the rows' own columns, with each contestant's figure there. `verdicts` say for each
+    whether it is better or worse there than the one compared with, or open."""
 
     column: str
     value: str
     metric: str
     asked: int
     means: list[Interval | None]
+    verdicts: list[str]
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def of(session: Session, run: Run, against: int = 0) -> Results | None:
         questions=len({item.number for item in items}),
         figures=figures,
         differences=differences,
-        slices=_slices(run, scores) if run.held_out else [],
+        slices=_slices(run, scores, against) if run.held_out else [],
         costs=[
             Cost(who, len(each), *(statistics.fmean(part) for part in zip(*each, strict=True)))
             for who, each in sorted(spent.items())
@@ -188,7 +191,8 @@ def pass_8(session: Session, run: Run, metric: str, contestant: int) -> float | 
         if isinstance(given.get(metric), int | float):
             samples[number].append(float(given[metric]))
     known = {each["name"]: graders.get(each["grader"]).high for each in run.graders}
-    return _passes(samples, known.get(metric))[PASS_AT]
+    found = _passes(samples, known.get(metric))[PASS_AT]
+    return found.value if found else None
 
 
 def _figure(
@@ -203,11 +207,12 @@ def _figure(
     return Figure(metric, contestant, mean, len(scores), passes[1], passes[PASS_AT])
 
 
-def _passes(samples: Mapping[int, Sequence[float]], high: float | None) -> dict[int, float | None]:
+def _passes(samples: Mapping[int, Sequence[float]], high: float | None) -> dict[int, Interval | None]:
+    """pass@1 and pass@8, each the mean over the questions of what that question's samples say."""
     right = [(len(each), sum(score >= high for score in each)) for each in samples.values()] if high else []
     least = min((drawn for drawn, _ in right), default=0)
     return {
-        k: statistics.fmean(pass_at(k, drawn, hits) for drawn, hits in right) if 0 < k <= least else None
+        k: _mean(tuple(pass_at(k, drawn, hits) for drawn, hits in right)) if 0 < k <= least else None
         for k in (1, PASS_AT)
     }
 
@@ -234,22 +239,29 @@ def _difference(
     )
 
 
-def _slices(run: Run, scores: Scores) -> list[Slice]:
+def _slices(run: Run, scores: Scores, against: int) -> list[Slice]:
     assert run.held_out is not None
     columns = _columns(str(library.rows_path(run.held_out)))
+    entered = range(len(names(run)))
     found = []
     for column, values in columns.items():
         for value, numbers in values.items():
             for metric, by_contestant in scores.items():
                 every = [
-                    [each[number] for number in numbers if number in each]
-                    for each in (by_contestant[who] for who in range(len(names(run))))
+                    {number: each[number] for number in numbers if number in each}
+                    for each in (by_contestant[who] for who in entered)
                 ]
                 asked = max(map(len, every), default=0)
                 if asked >= LEAST_IN_SLICE:
-                    means = [intervals.mean(part) if part else None for part in every]
-                    found.append(Slice(column, value, metric, asked, means))
+                    means = [_mean(tuple(part.values())) if part else None for part in every]
+                    verdicts = [_verdict(every[against], part) for part in every]
+                    found.append(Slice(column, value, metric, asked, means, verdicts))
     return found
+
+
+def _verdict(first: Mapping[int, float], second: Mapping[int, float]) -> str:
+    found = _difference("", 0, first, second)
+    return found.verdict if found else "open"
 
 
 @functools.lru_cache(maxsize=32)
@@ -312,8 +324,8 @@ def one(session: Session, run: Run, contestant: int, against: int) -> Told | Non
 
 
 # Pages ask again and again for the intervals of the same scores.
-_mean = functools.lru_cache(maxsize=256)(intervals.mean)
-_change = functools.lru_cache(maxsize=256)(intervals.difference)
+_mean = functools.lru_cache(maxsize=1024)(intervals.mean)
+_change = functools.lru_cache(maxsize=1024)(intervals.difference)
 
 
 @dataclass(frozen=True)

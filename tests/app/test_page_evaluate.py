@@ -1,5 +1,6 @@
 """The page of evaluations: set up with ticks, live, plain about what is better."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,35 @@ def test_answers_are_told_with_intervals_and_a_verdict(database: Path) -> None:
     assert "<b>1</b>" not in text
     assert "9 tokens · 500 ms" in text
     assert "No answer scored lower" in read(f"id={number}&show=lost")
+
+
+def test_an_evaluation_of_a_use_case_leads_to_its_failures(database: Path) -> None:
+    number = answered([0.0, 1.0])
+    assert "tab=failures" not in read(f"id={number}")
+    with db.transaction() as session:
+        runs.get(session, number).project_id = 1
+    assert f'href="/prompts?project=1&amp;tab=failures&amp;run={number}"' in read(f"id={number}")
+
+
+def test_tries_have_their_intervals_and_slices_say_what_is_shown(database: Path) -> None:
+    number = answered([0.0, 1.0])
+    assert "pass@8" not in read(f"id={number}")
+    with db.transaction() as session:
+        run = runs.get(session, number)
+        run.parameters = run.parameters | {"samples": 8}
+        for question in range(40):
+            for take in range(1, 9):
+                item = EvaluationItem(run_id=number, contestant=1, number=question, take=take)
+                item.answer, item.seconds, item.tokens = "", 0.5, 9
+                item.scores = {"exact_match": float(question < 30 and take == 1)}
+                session.add(item)
+    text = read(f"id={number}")
+    assert re.search(r'data-label="pass@8"><b>75 %</b><small class="hint nowrap">59.8 % to 85.8 %', text)
+    assert re.search(r'data-label="pass@1"><b>9\.\d+ %</b>', text)
+    slices = text.partition('data-key="slice-')[2]
+    assert re.search(r'data-label="way 1"><b>100 %</b>.{,99}<span class="chip good', slices)
+    assert not re.search(r'data-label="way 0"><b>0 %</b>.{,99}<span class="chip', slices)
+    assert "excludes zero" in slices
 
 
 def test_any_two_contestants_stand_side_by_side(database: Path) -> None:

@@ -131,8 +131,30 @@ def test_a_small_difference_stays_open_and_says_how_many_questions_would_tell(tu
 def test_samples_give_pass_at_1_and_8(tuned: int) -> None:
     found = measured(tuned, [[1] * 5 + [0] * 5, [1] * 10], takes=9)
     first, second = found.figures
-    assert (first.pass_1, first.pass_8) == (0.5, 0.5)
-    assert (second.pass_1, second.pass_8, second.mean.value) == (1.0, 1.0, 1.0)
+    assert [each and each.value for each in (first.pass_1, first.pass_8)] == [0.5, 0.5]
+    assert [each and each.value for each in (second.pass_1, second.pass_8, second.mean)] == [1.0, 1.0, 1.0]
+
+
+def test_the_interval_of_pass_at_k_comes_from_drawing_questions(tuned: int) -> None:
+    found = measured(tuned, [[1] * 5 + [0] * 45, [1] * 25 + [0] * 25], takes=9)
+    rare, often = (figure.pass_8 for figure in found.figures)
+    assert rare
+    assert often
+    assert rare.low < rare.value < rare.high < often.low < often.value < often.high
+    assert found.figures[0].pass_1 == rare  # every sample of a question says the same
+
+
+def test_without_samples_there_is_no_pass_at_k(tuned: int) -> None:
+    (first, _) = measured(tuned, [[1] * 5, [0] * 5]).figures
+    assert (first.pass_1, first.pass_8) == (None, None)
+
+
+def test_slices_say_where_a_difference_is_shown_and_where_it_is_not(tuned: int) -> None:
+    found = measured(tuned, [[0] * 600, [1] * 400 + [0] * 200])
+    assert {each.value: each.verdicts for each in found.slices} == {
+        "plain": ["open", "better"],
+        "hard": ["open", "open"],
+    }
 
 
 def test_the_rows_own_columns_are_slices(tuned: int) -> None:
