@@ -80,6 +80,19 @@
     await guarded(async () => studio.go((await studio.send(`/api/prompts/drafts/${draft}/save`)).url));
   }
 
+  // One row is asked in the draft as it stands; the key of its answer stays in the address.
+  async function attempt(asked) {
+    if (!(await save())) return;
+    const query = new URLSearchParams(location.search);
+    const wish = { model: Number(asked.elements.model.value), row: Number(asked.dataset.row) };
+    await guarded(async () => {
+      const { tried } = await studio.send(`/api/prompts/drafts/${query.get("draft")}/try`, wish);
+      query.set("tried", tried);
+      history.replaceState(null, "", `/prompts?${query}`);
+      studio.refresh();
+    });
+  }
+
   function take(asked) {
     const { count, way, seed } = asked.elements;
     const version = Number(studio.dataOf(asked).version);
@@ -93,9 +106,10 @@
   });
 
   document.addEventListener("submit", (event) => {
-    if (!event.target.matches("#prompt-form, #take-form")) return;
+    if (!event.target.matches("#prompt-form, #take-form, #try-prompt")) return;
     event.preventDefault();
     if (event.target.matches("#take-form")) take(event.target);
+    else if (event.target.matches("#try-prompt")) attempt(event.target);
     else finish();
   });
 

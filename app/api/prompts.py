@@ -14,7 +14,7 @@ from studio.datasets import library
 from studio.errors import StudioError
 from studio.models import Prompt
 from studio.prompting import Example
-from studio.prompts import differences, examples, measuring
+from studio.prompts import differences, examples, measuring, trying
 from studio.prompts.examples import Way
 from studio.prompts.measuring import Measured, Measurement
 
@@ -99,11 +99,12 @@ def choose(chosen: Chosen, request: Request) -> dict[str, Any]:
 def preview(asked: Asked) -> dict[str, Any]:
     """The messages a model would get."""
     with db.reading() as session:
-        version = examples.asked_from(session, use_cases.get(session, asked.project))
-        if version is None:
+        project = use_cases.get(session, asked.project)
+        found = trying.asked(session, project, prompts.read(asked.prompting), asked.row)
+        if found is None:
             raise StudioError("There are no rows to ask about yet.", field="project")
-        messages, reference = prompts.put(version, asked.row, prompts.read(asked.prompting))
-        return {"messages": messages, "reference": reference, "source": version.title, "rows": version.rows}
+        about = {"source": found.source.title, "rows": found.source.rows}
+        return {"messages": found.messages, "reference": found.reference} | about
 
 
 @router.post("/examples")

@@ -9,17 +9,18 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from app.pages import prompts_draft
-from app.parts import Query, fragment, render
-from studio import db, prompts, use_cases
+from app.pages import prompts_draft, waiting
+from app.parts import Paced, Query, fragment, render
+from studio import chats, db, prompts, use_cases, weights
 from studio.datasets import canonical, library
 from studio.errors import StudioError
 from studio.held_out import text_of
 from studio.models import DatasetVersion, Project
 from studio.prompting import INPUT, PLACE, Example, fields_of
-from studio.prompts import examples
+from studio.prompts import examples, trying
 
 ROWS = 8  # offered at a time
+WHILE_ANSWERING = 0.5  # seconds
 
 
 def form(session: Session, project: Project, query: Query) -> dict[str, Any]:
@@ -44,21 +45,30 @@ def preview(query: Query) -> Markup:
         source = examples.asked_from(session, project)
         draft = prompts_draft.current(session, project, query)
         number = min(query.maybe("row", 1) or 1, source.rows if source else 1)
+        models = [model for model in weights.listed(session) if model.kind == "language"]
         values: dict[str, Any] = {"source": source, "number": number, "messages": [], "problem": None}
-        if source is not None:
-            try:
-                prompting = draft.prompting()
-                prompts.check_examples(prompting)
-                if held_out := examples.held_out_of(session, project):
-                    examples.check_unseen(prompting, held_out)
-                messages, reference = prompts.put(source, max(number, 1) - 1, prompting)
+        values |= {"project": project, "models": models}
+        try:
+            if found := trying.asked(session, project, draft.prompting(), number - 1):
                 values |= {
-                    "messages": [(str(turn["role"]), text_of(turn)) for turn in messages],
-                    "reference": reference,
+                    "messages": [(str(turn["role"]), text_of(turn)) for turn in found.messages],
+                    "reference": found.reference,
+                    "number": found.number + 1,
                 }
-            except StudioError as problem:
-                values["problem"] = problem
+        except StudioError as problem:
+            values["problem"] = problem
         return render("prompts_preview.html", **values)
+
+
+@fragment("prompt-tried")
+def tried(query: Query) -> Paced:
+    """The answer to the draft that was asked for last, beside the one that is wanted, with its scores."""
+    with db.reading() as session:
+        found = trying.find(session, query.text("tried"))
+        is_busy = found is not None and found.answer.state in chats.WAITING
+        run = chats.serving(session, found.answer.chat) if found and is_busy else None
+        body = render("prompts_tried.html", tried=found, busy=is_busy, activity=waiting.serving(session, run))
+    return Paced(body, WHILE_ANSWERING if is_busy else 0)
 
 
 @fragment("prompt-rows")

@@ -7,16 +7,14 @@ answers. `static/try.js` only sends what is typed and keeps the address.
 from itertools import groupby
 
 from markupsafe import Markup
-from sqlalchemy.orm import Session
 
 from app.navigation import Page
 from app.pages import waiting
 from app.parts import Paced, Query, assets, fragment, live, render
 from app.toolkit import gr, html
 from studio import chats, db, held_out, weights
-from studio.models import Model, Run, State
+from studio.models import Model
 
-WAITING = ("asked", "sent")
 WHILE_ANSWERING, OTHERWISE = 0.4, 8.0  # seconds
 
 
@@ -54,20 +52,10 @@ def chat(query: Query) -> Paced:
         answers = chats.list_answers(session, key) if key else []
         turns = [(number, list(of_turn)) for number, of_turn in groupby(answers, key=lambda a: a.turn)]
         names = {model.id: model.name for model in weights.listed(session)}
-        is_busy = any(answer.state in WAITING for answer in answers)
-        said = activity(session, chats.serving(session, key)) if is_busy else ""
+        is_busy = any(answer.state in chats.WAITING for answer in answers)
+        said = waiting.serving(session, chats.serving(session, key)) if is_busy else ""
     body = render("try_chat.html", turns=turns, names=names, activity=said, chosen=query.numbers("models"))
     return Paced(body, WHILE_ANSWERING if is_busy else OTHERWISE)
-
-
-def activity(session: Session, run: Run | None) -> str:
-    """Why nothing is said yet: “waiting: …”, “Loading …”, or nothing once it is under way."""
-    if run is None:
-        return ""
-    if run.state == State.QUEUED:
-        reason = waiting.look(session).why(run)
-        return f"Waiting: {reason.text}{' “' + reason.command + '”' if reason.command else ''}"
-    return run.activity or ("Starting" if run.state == State.CLAIMED else "")
 
 
 @fragment("try-ask")

@@ -91,3 +91,13 @@ def word(hosts: list[Host], count: int) -> str:
     """What devices are called here: GPUs, or, where no host has one, CPU slots."""
     has_gpu = any(device["name"].startswith("gpu:") for host in hosts for device in host.devices)
     return f"{'GPU' if has_gpu else 'CPU slot'}{'' if count == 1 else 's'}"
+
+
+def serving(session: Session, run: Run | None) -> str:
+    """Why a serving run says nothing yet: “Waiting: …”, “Loading …”; nothing once it is under way."""
+    if run is None:
+        return ""
+    if run.state == State.QUEUED:
+        reason = look(session).why(run)
+        return f"Waiting: {reason.text}{' “' + reason.command + '”' if reason.command else ''}"
+    return run.activity or ("Starting" if run.state == State.CLAIMED else "")

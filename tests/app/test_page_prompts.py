@@ -1,5 +1,6 @@
 """The prompt lab's page: versions with their figures, a draft with its preview, failures with their kinds."""
 
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from app.api import failures as failures_api
 from app.api import prompt_drafts
 from app.api import prompts as prompts_api
 from app.pages import prompts as page
-from studio import db, prompts, sample
+from studio import db, prompts, sample, use_cases
 from studio.datasets import library
-from studio.models import EvaluationItem, Project, Prompt
+from studio.graders.choice import GraderChoice
+from studio.models import Answer, EvaluationItem, Project, Prompt
 from studio.prompting import Example, Prompting
 from studio.prompts import measuring
 from studio.prompts.measuring import Measurement
+from studio.use_cases import Criterion
 from tests.studio.test_prompts import LABELLED, answered
 
 
@@ -191,6 +194,60 @@ def test_the_preview_names_what_is_wrong(
     text = shown(browser, "prompt-preview", project=project, draft=keep(browser, project, **given))
     assert said in text
     assert f'data-problem="{field}"' in text
+
+
+def test_a_draft_is_tried_on_one_row_and_its_answer_stands_beside_the_wanted_one(
+    browser: TestClient, project: int
+) -> None:
+    shots = [{"key": "a", "input": "one", "output": "{}"}]
+    key = keep(browser, project, system="Be exact.", template="Do: {input}", examples=shots)
+    assert 'id="try-prompt"' in shown(browser, "prompt-preview", project=project, draft=key)
+    answer = browser.post(f"/api/prompts/drafts/{key}/try", json={"model": 1, "row": 3})
+    assert answer.status_code == 201, answer.text
+    tried = answer.json()["tried"]
+    assert "Waiting:" in shown(browser, "prompt-tried", tried=tried)
+    with db.transaction() as session:
+        given = session.query(Answer).one()
+        assert [turn["role"] for turn in given.messages] == ["system", "user", "assistant", "user"]
+        held_out = library.find_version(session, "Medication directions: held out")
+        assert given.messages[-1]["content"] == "Do: Use 1 patch qid for four days."
+        given.state, given.text = "done", library.rows_of(held_out, 2, 1)[0]["reference_answer"]
+        wanted = given.text
+    text = shown(browser, "prompt-tried", tried=tried)
+    assert html.unescape(text).count(wanted) == 2  # what it said, and what was wanted
+    assert "Tunesmith starter, row 3" in text
+    assert "<dt>The JSON equals what the pharmacy would record</dt><dd>1</dd>" in text
+
+
+def test_an_answer_that_falls_short_scores_less_and_what_only_a_worker_scores_says_so(
+    browser: TestClient,
+) -> None:
+    project = sample.load("engineering_questions")
+    with db.transaction() as session:
+        ours = session.get_one(Project, project)
+        given = use_cases.criteria(ours)
+        given[0] = Criterion(name="Kind", grader=GraderChoice(grader="judge", parameters={"model": "1"}))
+        given[1] = Criterion(name="Exact", grader=GraderChoice(grader="exact_match"))
+        ours.criteria = use_cases.kept(given[:2])
+    key = keep(browser, project)
+    tried = browser.post(f"/api/prompts/drafts/{key}/try", json={"model": 1}).json()["tried"]
+    with db.transaction() as session:
+        answer = session.query(Answer).one()
+        answer.state, answer.text = "done", "<b>no</b>"
+    text = shown(browser, "prompt-tried", tried=tried)
+    assert "only a worker loads" in text
+    assert "<dt>Exact</dt><dd>0</dd>" in text
+    assert "&lt;b&gt;no" in text
+
+
+def test_a_draft_that_cannot_be_asked_is_not_tried(browser: TestClient, project: int) -> None:
+    key = keep(browser, project, template="Do it")
+    refused = browser.post(f"/api/prompts/drafts/{key}/try", json={"model": 1})
+    assert (refused.status_code, refused.json()["field"]) == (422, "template")
+    assert "disabled>Ask" in shown(browser, "prompt-preview", project=project, draft=key)
+    assert browser.post("/api/prompts/drafts/prompt-0000/try", json={"model": 1}).status_code == 404
+    key = keep(browser, project)
+    assert browser.post(f"/api/prompts/drafts/{key}/try", json={"model": 99}).status_code == 404
 
 
 def test_buttons_add_move_and_remove_examples(browser: TestClient, project: int) -> None:

@@ -45,6 +45,9 @@ def write_a_version(page: Page, project: int) -> None:
     expect(page.get_by_label("Question").last).to_have_value("one puff")
     page.get_by_role("button", name="Remove example 3").click()
     expect(page.locator("[data-shot]")).to_have_count(2)
+    page.get_by_role("button", name="Ask about row 1").click()
+    expect(page.locator(".beside-form")).to_contain_text("what a version is worth", timeout=90_000)
+    expect(page.locator(".beside-form dl")).to_contain_text("Share of the fields that are right")
     assert looking.inaccessible(page) == []
     page.get_by_role("button", name="Save as v1").click()
     page.wait_for_url(re.compile(r"/prompts\?project=\d+$"))
