@@ -1,6 +1,6 @@
 // Drop zones: <div data-upload="/api/datasets" data-accept=".jsonl,.csv">. Drag and drop, keyboard or file
 // dialog; streams the file as the request body (its name in ?file=), shows progress, can be cancelled, then opens the
-// answer's "url". A refused file shows the server's message, hint and lines in place.
+// answer's "url", or where data-then leads. A refused file shows the server's message, hint and lines in place.
 (() => {
   "use strict";
 
@@ -93,7 +93,8 @@
       }
       if (request.status >= 200 && request.status < 300) {
         result.replaceChildren(make("p", { textContent: "Stored." }));
-        if (answer.url) location.assign(answer.url);
+        const { then } = zone.dataset;
+        if (then || answer.url) location.assign(then ? window.studio.fill(then, answer) : answer.url);
         else window.studio.refresh();
       } else refuse(result, answer, file.name);
     };

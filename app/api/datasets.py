@@ -9,11 +9,12 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from app.api.plain import plain
 from app.people import who
-from studio import db, settings, storage
+from studio import db, settings, storage, use_cases
 from studio.datasets import inspection, library
 from studio.errors import StudioError
 from studio.models import Dataset, DatasetVersion
@@ -59,13 +60,15 @@ async def upload(
     name: str = Query("", max_length=200, description="The dataset's name; the file's, when left out."),
     format: str | None = Query(None, description="Read it as this format instead of the detected one."),
     columns: str = Query("", max_length=10_000, description="Our field → the file's column, as JSON."),
+    project: int | None = Query(None, description="The use case that the dataset then belongs to."),
 ) -> dict[str, Any]:
     """Takes a file as the request's body: `curl --data-binary @train.jsonl '…?file=train.jsonl'`.
 
     It is streamed to disk. A file in which no row can be used is refused and nothing is stored."""
     path = await receive(request, file)
     try:
-        return await run_in_threadpool(keep, path, file, name, who(request), format, mapping(columns))
+        read = mapping(columns)
+        return await run_in_threadpool(keep, path, file, name, who(request), format, read, project_id=project)
     finally:
         path.unlink()
 
@@ -123,17 +126,36 @@ def keep(
     format: str | None = None,
     columns: dict[str, str] | None = None,
     parent_id: int | None = None,
+    project_id: int | None = None,
 ) -> dict[str, Any]:
+    if project_id is not None:
+        check_owner(library.name_of(name, original), project_id)
     folder, report = library.prepare(path, original, format=format, columns=columns)
     with db.transaction() as session:
         parent = library.get_version(session, parent_id) if parent_id else None
         version = library.add(
             session, folder, report, name=name, original=Path(original).name, parent=parent, who=by
         )
+        if project_id is not None:
+            use_cases.assign(session, version.dataset_id, project_id, by)
         return version_json(version) | {
             "dataset_id": version.dataset_id,
             **report.model_dump(mode="json", include={"bad_rows", "findings", "format_title", "why", "fits"}),
         }
+
+
+def check_owner(name: str, project_id: int) -> None:
+    """Raises StudioError where a dataset of this name belongs to another use case: it would be taken away."""
+    with db.reading() as session:
+        use_cases.get(session, project_id)
+        known = session.scalar(select(Dataset).where(Dataset.name == name))
+        if known is not None and known.project_id not in (None, project_id):
+            owner = use_cases.get(session, known.project_id)
+            raise StudioError(
+                f"“{name}” belongs to the use case “{owner.name}”.",
+                hint="Give the file another name.",
+                field="file",
+            )
 
 
 @router.post(

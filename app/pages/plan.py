@@ -13,7 +13,7 @@ from app.toolkit import html
 from studio import db, plans, recommendations, sheets
 from studio.guide import document, questions
 from studio.guide import plans as written
-from studio.models import now
+from studio.models import DatasetVersion, now
 from studio.plans import Followed
 
 CALM = 5.0  # seconds between looks: datasets grow slowly
@@ -30,7 +30,8 @@ def show(query: Query) -> Markup | Paced:
         if found is None:
             shown = recommendations.card_of(recommendations.get(session, number or 0))
             return render("plan_enough.html", number=number, shown=shown)
-        return Paced(render("plan.html", **told(found)), CALM)
+        added = session.get(DatasetVersion, query.maybe("added") or 0)
+        return Paced(render("plan.html", **told(found), added=added), CALM)
 
 
 def told(found: Followed) -> dict[str, Any]:
@@ -41,6 +42,8 @@ def told(found: Followed) -> dict[str, Any]:
         "number": number,
         "at": f"/api/plans/{found.name}",
         "asked": f"recommendation={number}" if number else "",
+        "here": f"/plan?recommendation={number}" if number else f"/plan?for={found.name}",
+        "fields": {"project": found.project.id} if found.project else {},
         "day": written.say_day(found.returning.day),
         "is_due": found.returning.day <= now().date(),
         "files": files,

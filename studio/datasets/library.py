@@ -54,7 +54,7 @@ def add(
     """Keeps what `prepare` made as the next version of the dataset called `name`.
 
     The same rows under the same name are not kept twice: the existing version is returned."""
-    name = name.strip() or Path(original).stem or "dataset"
+    name = name_of(name, original)
     dataset = session.scalar(select(Dataset).where(Dataset.name == name))
     if dataset is None:
         dataset = Dataset(name=name, project_id=project_id)
@@ -166,6 +166,11 @@ def prepare_split(version: DatasetVersion, share: float, seed: int) -> "list[tup
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return parts
+
+
+def name_of(name: str, original: str) -> str:
+    """What a dataset is called: as was said, else as its file is."""
+    return name.strip() or Path(original).stem or "dataset"
 
 
 def add_split(

@@ -1,5 +1,6 @@
 """The page of plans: steps in the person's numbers, ticks that stay, files, the day to come back."""
 
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app import errors, parts
-from app.api import guide_draft
+from app.api import datasets, guide_draft
 from app.api import plans as api
 from app.pages import guide
 from app.pages import plan as page
@@ -24,7 +25,7 @@ LABELS = {"main_gap": "task_accuracy", "phase_done": 1, "n_labelled": 320}
 def browser(database: Path) -> TestClient:
     app = FastAPI()
     errors.install(app)
-    for router in (parts.router, guide_draft.router, api.router):
+    for router in (parts.router, guide_draft.router, datasets.router, api.router):
         app.include_router(router)
     return TestClient(app)
 
@@ -145,6 +146,37 @@ def test_a_use_case_lends_its_criteria_its_held_out_rows_and_its_data(browser: T
     assert len(body.splitlines()) == 8
     assert "EXAMPLE" in body.splitlines()[4]
     assert "EXAMPLE" not in body.splitlines()[5]
+
+
+def test_a_filled_in_file_belongs_to_the_use_case_and_leads_back_to_the_plan(browser: TestClient) -> None:
+    with db.transaction() as session:
+        ours, theirs = Project(name="Notes"), Project(name="Letters")
+        session.add_all([ours, theirs])
+        session.flush()
+        project, other = ours.id, theirs.id
+    number = advise(project, **LABELS)
+    text = html.unescape(read(browser, recommendation=number))
+    assert f'data-fields="{{"project":{project}}}"' in text.replace('": ', '":')
+    assert f'data-then="/plan?recommendation={number}&added={{id}}"' in text
+    rows = b"".join(b'{"prompt": "question %d", "completion": "yes"}\n' % n for n in range(60))
+    to = {"file": "first.jsonl", "project": project}
+    answer = browser.post("/api/datasets", params=to, content=rows)
+    assert answer.status_code == 201, answer.text
+    text = read(browser, recommendation=number, added=answer.json()["id"])
+    assert "first · v1 is here" in text
+    assert "60 rows" in text
+    with db.reading() as session:
+        assert session.get_one(Dataset, answer.json()["dataset_id"]).project_id == project
+    refused = browser.post("/api/datasets", params=to | {"project": other}, content=rows)
+    assert (refused.status_code, refused.json()["field"]) == (422, "file")
+    assert "belongs to the use case “Notes”" in refused.json()["error"]
+    assert browser.post("/api/datasets", params=to | {"project": 99}, content=rows).status_code == 404
+
+
+def test_without_a_use_case_a_filled_in_file_leads_back_too(browser: TestClient) -> None:
+    text = html.unescape(read(browser, for_="collect_labels"))
+    assert 'data-then="/plan?for=labels&added={id}"' in text
+    assert "it then belongs" not in text
 
 
 def test_files_are_downloads_under_their_own_name(browser: TestClient) -> None:

@@ -56,9 +56,12 @@ def test_a_plan_is_followed_ticked_and_its_file_comes_back(
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
         table.writerows(written)
-    kept = studio.upload(path, "Filled in")
-    assert (kept["shape"], kept["rows"]) == ("preference", 1)
-    assert [row["line"] for row in kept["bad_rows"]] == [2, 3]  # the examples
+    page.get_by_label("Filled-in file").set_input_files(path)
+    page.wait_for_url(re.compile(r"/plan\?recommendation=\d+&added=\d+$"))
+    complete(page)
+    expect(page.locator("[data-key=added]")).to_contain_text("pairs · v1 is here")
+    expect(page.locator("[data-key=added]")).to_contain_text("1 row, 2 left out")  # the examples
+    shot(page, "plan-filled-in")
 
 
 def ask(studio: RunningStudio, address: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
