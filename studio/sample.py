@@ -44,6 +44,11 @@ def describe(name: str = SAMPLE) -> dict[str, Any]:
     return known[name]
 
 
+def instruction(project: Project) -> str:
+    """What a model of this use case is told first, by the template it began as; empty for one's own."""
+    return str(dict(templates()).get(project.origin, {}).get("system_prompt", ""))
+
+
 def add_starter(session: Session) -> Model | None:
     """The built-in starter model, registered under its name; None where the examples are not installed."""
     known = session.scalar(select(Model).where(Model.name == STARTER_NAME))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.parts import Query
-from studio import drafts, prompts, use_cases
+from studio import drafts, prompts, sample, use_cases
 from studio.datasets import library
 from studio.errors import NotFound
 from studio.models import Project
@@ -76,13 +76,16 @@ class Edit(Draft):
 
 
 def current(session: Session, project: Project, query: Query) -> Draft:
-    """The draft of the address; without one the version `from`, else the one in use, else the newest."""
+    """The draft of the address; without one the version `from`, else the one in use, else the newest; where
+    there is none, the instruction of the template that the use case began as."""
     if given := drafts.get(session, query.text("draft")):
         return Draft.model_validate(given)
     known = prompts.of(session, project.id)
     wanted = query.maybe("from") or project.prompt_id or (known[0].id if known else None)
-    if wanted is None or query.text("from") == "0":
+    if query.text("from") == "0":
         return Draft(project=project.id)
+    if wanted is None:
+        return Draft(project=project.id, system=sample.instruction(project))
     prompt = prompts.get(session, wanted)
     prompting = prompts.prompting_of(prompt)
     return Draft(

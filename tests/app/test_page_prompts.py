@@ -164,6 +164,21 @@ def test_a_new_draft_begins_as_the_version_in_use_or_from_scratch(browser: TestC
     assert "First." not in shown(browser, project=project, tab="edit", **{"from": 0})
 
 
+def test_the_first_draft_of_a_template_begins_with_its_instruction(browser: TestClient) -> None:
+    project = sample.load("content_quality")
+    said = "Answer with that one word.</textarea>"
+    assert said in shown(browser, project=project, tab="edit")
+    assert said not in shown(browser, project=project, tab="edit", **{"from": 0})
+    with db.transaction() as session:
+        own = Project(name="Own")
+        session.add(own)
+        session.flush()
+        number = own.id
+    assert "None: the rows’ own stays" in shown(browser, project=number, tab="edit")
+    version(project, "Sort it.")
+    assert said not in shown(browser, project=project, tab="edit")
+
+
 def test_the_preview_shows_the_messages_of_a_held_out_row(browser: TestClient, project: int) -> None:
     shots = [{"key": "a", "input": "<b>one</b>", "output": "{}"}]
     key = keep(browser, project, system="Be exact.", template="{slice}: {input}", examples=shots)
