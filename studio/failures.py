@@ -15,9 +15,8 @@ from studio import evaluations, events, graders, use_cases
 from studio.datasets import library
 from studio.errors import NotFound, Refused, StudioError
 from studio.evaluations.results import GREEDY
-from studio.held_out import taken_apart, text_of
+from studio.held_out import held_out_of, taken_apart, text_of
 from studio.models import EvaluationItem, FailureKind, FailureMark, Kind, Project, Run
-from studio.prompts import examples
 
 UNNAMED = "unnamed"  # in place of a kind: failures that have none yet
 
@@ -61,7 +60,7 @@ class Counts:
 def evaluations_of(session: Session, project: Project) -> list[Run]:
     """Evaluations with answers whose failures belong to this use case, the newest first: its own, and those
     of no use case on its held-out rows."""
-    held_out = examples.held_out_of(session, project)
+    held_out = held_out_of(session, project)
     theirs = Run.project_id == project.id
     shared = Run.project_id.is_(None) & (Run.held_out_id == (held_out.id if held_out else None))
     answered = select(EvaluationItem.run_id).where(EvaluationItem.run_id == Run.id).exists()
@@ -125,11 +124,6 @@ def _is_of(kind: FailureKind | None, named: set[int]) -> bool:
     return kind.id in named if kind else not named
 
 
-def metric(run: Run) -> str:
-    """The metric that decides whether an answer failed."""
-    return str(run.graders[0]["name"])
-
-
 def marks_of(session: Session, run: Run) -> Marks:
     found: dict[int, dict[int, set[int]]] = {}
     for mark in session.scalars(select(FailureMark).where(FailureMark.run_id == run.id)):
@@ -140,7 +134,7 @@ def marks_of(session: Session, run: Run) -> Marks:
 def _scored(session: Session, run: Run) -> list[dict[int, float]]:
     """What each contestant's answers got, by the number of the row."""
     found: list[dict[int, float]] = [{} for _ in evaluations.names(run)]
-    name = metric(run)
+    name = evaluations.deciding(run)
     wanted = select(EvaluationItem.contestant, EvaluationItem.number, EvaluationItem.scores)
     wanted = wanted.where(EvaluationItem.run_id == run.id, EvaluationItem.take == GREEDY)
     for contestant, number, scores in session.execute(wanted):
@@ -296,7 +290,7 @@ def listed(session: Session, run: Run, contestant: int) -> list[dict[str, Any]]:
             "prompt": each.prompt,
             "answer": each.answer,
             "reference": each.reference,
-            "metric": metric(run),
+            "metric": evaluations.deciding(run),
             "score": each.score,
             "kinds": [names[kind] for kind in each.kinds],
         }

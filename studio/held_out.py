@@ -1,4 +1,5 @@
-"""Example prompts for the chat: rows that the models' runs kept apart, as questions with their answers."""
+"""Rows that are kept apart: what models and use cases are measured on, and, for the chat, such rows as
+questions with their answers."""
 
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from studio import weights
 from studio.datasets import library
 from studio.errors import NotFound, StudioError
-from studio.models import DatasetVersion, Run
+from studio.models import Dataset, DatasetVersion, Project, Run
 from studio.rows import ANSWERS
 
 # Shapes whose rows are questions, with or without an answer.
@@ -27,6 +28,16 @@ def questions(session: Session, reference: str | int) -> DatasetVersion:
             field="dataset",
         )
     return found
+
+
+def held_out_of(session: Session, project: Project) -> DatasetVersion | None:
+    """What a use case is measured on: what it says, else the newest of its own held-out rows that ask
+    something."""
+    if project.held_out_id is not None:
+        return library.get_version(session, project.held_out_id)
+    own = select(DatasetVersion).join(Dataset).where(Dataset.project_id == project.id)
+    asking = own.where(DatasetVersion.split == library.HELD_OUT, DatasetVersion.shape.in_(ASKING))
+    return session.scalar(asking.order_by(DatasetVersion.id.desc()).limit(1))
 
 
 class Example(BaseModel):

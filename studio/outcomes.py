@@ -173,7 +173,7 @@ def _of_prompting(session: Session, advice: Recommendation) -> Outcome | None:
 
 def _beside(session: Session, evaluation: Run, before: int, after: int) -> Outcome | None:
     """One contestant against another by the first metric; None where they answered nothing in common."""
-    metric = next((str(each["name"]) for each in evaluation.graders), "")
+    metric = evaluations.deciding(evaluation)
     told = results.one(session, evaluation, after, before)
     if told is None or metric not in told.differences:
         return None

@@ -15,6 +15,7 @@ from studio.agreement import Agreement
 from studio.errors import NotFound, StudioError
 from studio.guide import plans, rules
 from studio.guide.plans import About, Goal, Plan, Return, Step
+from studio.held_out import held_out_of
 from studio.models import Project, Recommendation, now
 
 MOST_A_WEEK = 1_000_000
@@ -106,7 +107,7 @@ def _about(session: Session, project: Project | None) -> About:
     if project is None:
         return About()
     criteria = tuple(each.name for each in use_cases.criteria(project))
-    held_out = sheets.held_out_of(session, project)
+    held_out = held_out_of(session, project)
     return About(criteria, held_out.title if held_out else "", held_out.rows if held_out else 0)
 
 

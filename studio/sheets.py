@@ -22,7 +22,7 @@ from studio.datasets.view import fold
 from studio.errors import NotFound
 from studio.guide import plans
 from studio.held_out import taken_apart, text_of
-from studio.models import Dataset, DatasetVersion, Project, Run
+from studio.models import DatasetVersion, Project, Run
 
 EXAMPLES = 5
 LOOKED_AT = 2000  # rows of a version, for examples and classes
@@ -108,15 +108,6 @@ def of_use_case(session: Session, project: Project | None) -> list[DatasetVersio
     every = library.listed(session)
     own = [each for each in every if project and each.project_id == project.id]
     return [version for each in own or every if own or not each.project_id for version in each.versions]
-
-
-def held_out_of(session: Session, project: Project) -> DatasetVersion | None:
-    """What the use case is measured on: as it says, else the newest of its own rows that were held out."""
-    if project.held_out_id:
-        return library.get_version(session, project.held_out_id)
-    own = select(DatasetVersion).join(Dataset).where(Dataset.project_id == project.id)
-    held_out = own.where(DatasetVersion.split == library.HELD_OUT)
-    return session.scalar(held_out.order_by(DatasetVersion.id.desc()).limit(1))
 
 
 def _open_to_all(session: Session, project: Project | None) -> list[DatasetVersion]:

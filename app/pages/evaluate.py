@@ -48,7 +48,7 @@ def setup(session: Session, query: Query) -> Any:
     project = use_cases.get(session, number) if number is not None else None
     first = advised.model_of(session, project) if project else None
     chosen = query.numbers("models") or ([first] if first else [model.id for model in models[-1:]])
-    kept_apart = advised.questions_of(session, project) if project else None
+    kept_apart = held_out.held_out_of(session, project) if project else None
     return render(
         "evaluate_setup.html",
         models=models,

@@ -17,8 +17,9 @@ from app.parts import Paced, Query, assets, fragment, live, render
 from app.toolkit import gr, html
 from studio import db, evaluations, prompts, runs, use_cases, weights
 from studio.errors import StudioError
+from studio.held_out import held_out_of
 from studio.models import Project, Prompt
-from studio.prompts import differences, examples, measuring
+from studio.prompts import differences, measuring
 
 CALM = 5.0  # seconds between looks when nothing goes on
 ITEMS = 300  # questions, unless somebody says otherwise
@@ -77,7 +78,7 @@ def changes(session: Session, prompt: Prompt) -> list[str]:
 def asking(session: Session, project: Project) -> Values:
     """What the form that measures offers, and what stands in its way."""
     models = [model for model in weights.listed(session) if model.kind == "language"]
-    held_out = examples.held_out_of(session, project)
+    held_out = held_out_of(session, project)
     try:
         metrics, lacking = measuring.metrics(project), None
     except StudioError as problem:

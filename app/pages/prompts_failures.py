@@ -34,7 +34,7 @@ def listing(session: Session, project: Project, query: Query) -> dict[str, Any]:
         "runs": runs,
         "names": names,
         "who": who,
-        "metric": failures.metric(run),
+        "metric": evaluations.deciding(run),
         "kinds": kinds,
         "given": {each.id: failures.times_given(session, each.id) for each in kinds},
         "kind": kind,

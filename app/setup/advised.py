@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from app.setup import Grading, Setup, offers
 from studio import use_cases
 from studio.datasets import library
-from studio.held_out import ASKING
 from studio.models import Dataset, DatasetVersion, Model, Project, Run
 from studio.techniques import Technique
 
@@ -25,9 +24,8 @@ def fill(session: Session, setup: Setup, technique: Technique) -> None:
         apart = _apart(session, technique, project, data)
         setup.held_out = setup.held_out or (str(apart.id) if apart else "")
     if technique.graded and project and not setup.graders:
-        for criterion in use_cases.criteria(project):
-            if criterion.grader:
-                setup.add_grader(Grading.of(criterion.grader))
+        for choice in use_cases.measured_by(project):
+            setup.add_grader(Grading.of(choice))
 
 
 def model_of(session: Session, project: Project | None) -> int | None:
@@ -36,13 +34,6 @@ def model_of(session: Session, project: Project | None) -> int | None:
         return project.model_id
     bases = session.scalars(select(Model.id).where(Model.run_id.is_(None), Model.kind == "language")).all()
     return bases[0] if len(bases) == 1 else None
-
-
-def questions_of(session: Session, project: Project) -> DatasetVersion | None:
-    """What the use case is measured on: the version chosen, else the newest of its own that was held out."""
-    if project.held_out_id:
-        return session.get(DatasetVersion, project.held_out_id)
-    return next(iter(_held_out(session, ASKING, Dataset.project_id == project.id)), None)
 
 
 def _training(session: Session, technique: Technique, project: Project | None) -> DatasetVersion | None:

@@ -148,6 +148,11 @@ def names(run: Run) -> list[str]:
     return [each["name"] for each in run.parameters["contestants"]]
 
 
+def deciding(run: Run) -> str:
+    """The metric that decides: the first."""
+    return str(run.graders[0]["name"])
+
+
 def metric_of(run: Run, wanted: GraderChoice) -> str | None:
     """What an evaluation calls the scores of this grader with these settings; None where it has none."""
     exact = (wanted.grader, settings_of(wanted).model_dump(mode="json"))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from studio import events, use_cases
 from studio.datasets import library
 from studio.errors import NotFound, Refused, StudioError
-from studio.held_out import taken_apart
+from studio.held_out import held_out_of, taken_apart
 from studio.models import DatasetVersion, Kind, Project, Prompt, Run
 from studio.prompting import Prompting, apply, fill
 from studio.prompts import examples
@@ -32,7 +32,7 @@ def create(
     Refused where an example is a held-out question, or nothing differs from a version there is."""
     project = use_cases.get(session, project_id)
     check_examples(prompting)
-    if held_out := examples.held_out_of(session, project):
+    if held_out := held_out_of(session, project):
         examples.check_unseen(prompting, held_out)
     known = of(session, project_id)
     if same := next((each for each in known if prompting_of(each) == prompting), None):

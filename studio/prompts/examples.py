@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from studio.datasets import canonical, library
 from studio.errors import Refused, StudioError
-from studio.held_out import ASKING, taken_apart, text_of
+from studio.held_out import ASKING, held_out_of, taken_apart, text_of
 from studio.models import DatasetVersion, Project
 from studio.prompting import Example, Prompting, fields_of
 
@@ -26,14 +26,6 @@ class Way(StrEnum):
 
     RANDOM = "random"
     DIVERSE = "diverse"
-
-
-def held_out_of(session: Session, project: Project) -> DatasetVersion | None:
-    """What the use case is measured on: what it says, else its newest held-out rows that ask something."""
-    if project.held_out_id is not None:
-        return library.get_version(session, project.held_out_id)
-    mine = [each for each in _versions(session, project) if each.split == library.HELD_OUT]
-    return max(mine, key=lambda version: version.id, default=None)
 
 
 def asked_from(session: Session, project: Project) -> DatasetVersion | None:

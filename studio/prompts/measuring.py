@@ -13,9 +13,9 @@ from studio.errors import StudioError
 from studio.evaluations import MOST_CONTESTANTS, Contestant, EvaluationConfig, results
 from studio.evaluations.results import Difference, Told
 from studio.graders.choice import GraderChoice
+from studio.held_out import held_out_of
 from studio.models import EvaluationItem, Model, Project, Prompt, Run
 from studio.prompting import Prompting
-from studio.prompts import examples
 
 MOST_LOOKED_AT = 50  # evaluations, the newest ones
 
@@ -65,7 +65,7 @@ def launch(session: Session, wanted: Measurement, who: str = "") -> Run:
             hint="Each model is asked in every version, and as it is. Choose fewer.",
             field="prompts",
         )
-    held_out = examples.held_out_of(session, project)
+    held_out = held_out_of(session, project)
     if held_out is None:
         raise StudioError(
             "This use case has no held-out rows.",
@@ -124,7 +124,7 @@ def compared(
             for two, after in enumerate(asked)
             if (before, after) == (first.id, second.id) and run.inputs[str(one)] == run.inputs[str(two)]
         ]
-        metric = str(run.graders[0]["name"])
+        metric = evaluations.deciding(run)
         told = [(two, results.one(session, run, two, one)) for one, two in pairs]
         if found := [
             (_model(session, run, two), each.differences[metric])

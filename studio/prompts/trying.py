@@ -13,7 +13,7 @@ from studio.datasets import library
 from studio.errors import StudioError
 from studio.graders import Case, trial
 from studio.graders.choice import GraderChoice
-from studio.held_out import text_of
+from studio.held_out import held_out_of, text_of
 from studio.models import Answer, DatasetVersion, Project
 from studio.prompting import Prompting
 from studio.prompts import examples
@@ -53,7 +53,7 @@ def asked(session: Session, project: Project, prompting: Prompting, number: int)
     if source is None:
         return None
     prompts.check_examples(prompting)
-    if held_out := examples.held_out_of(session, project):
+    if held_out := held_out_of(session, project):
         examples.check_unseen(prompting, held_out)
     number = max(0, min(number, source.rows - 1))
     return Asked(source, number, *prompts.put(source, number, prompting))

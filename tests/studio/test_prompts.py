@@ -11,6 +11,7 @@ from studio import db, evaluations, prompts, sample, use_cases
 from studio.datasets import library
 from studio.errors import Refused, StudioError
 from studio.evaluations import EvaluationConfig
+from studio.held_out import held_out_of
 from studio.models import DatasetVersion, EvaluationItem, Project, Prompt, Run
 from studio.prompting import Example, Prompting, apply
 from studio.prompts import differences, examples, measuring
@@ -163,7 +164,7 @@ def test_examples_come_from_rows_that_have_an_answer(session: Session, project: 
 
 def test_held_out_rows_are_refused_as_examples(session: Session, project: int) -> None:
     told = use_cases.get(session, project)
-    held_out = examples.held_out_of(session, told)
+    held_out = held_out_of(session, told)
     assert held_out is not None
     for refuse in (
         lambda: examples.pick(session, told, held_out, [0]),
@@ -291,7 +292,7 @@ def test_any_evaluation_may_ask_in_a_version(session: Session, project: int) -> 
 
 
 def test_an_evaluation_refuses_examples_that_it_asks_about(session: Session, project: int) -> None:
-    held_out = examples.held_out_of(session, use_cases.get(session, project))
+    held_out = held_out_of(session, use_cases.get(session, project))
     assert held_out is not None
     asked = examples.example_of(library.rows_of(held_out, 0, 1)[0])
     assert asked is not None
