@@ -16,7 +16,7 @@ from studio import db, evaluations, lineage, material, prices, prompts, techniqu
 from studio.evaluations import Contestant, EvaluationConfig, results
 from studio.evaluations.intervals import Interval
 from studio.evaluations.results import Difference, Scored
-from studio.graders.choice import GraderChoice, settings_of
+from studio.graders.choice import GraderChoice
 from studio.guide import card, questions, rules
 from studio.material import Material
 from studio.models import Host, Kind, Model, Project, Run, State, now
@@ -184,7 +184,7 @@ def evaluations_of(session: Session, project: Project, found: Material) -> list[
 
 def measured(session: Session, run: Run, grader: GraderChoice) -> Measured | None:
     """An evaluation that is done, by this metric; None where it did not use it."""
-    metric = _metric(run, grader)
+    metric = evaluations.metric_of(run, grader)
     if metric is None:
         return None
     return Measured(run, entrants(session, run), _scored(db.engine(), run.id, str(run.ended), metric))
@@ -277,14 +277,6 @@ def _entrant(
     else:
         phase = BASE if prompting.is_plain else PROMPT
     return Entrant(phase, name, model.id, model.run_id, prompting, prompt_id)
-
-
-def _metric(run: Run, grader: GraderChoice) -> str | None:
-    """What the evaluation calls this metric."""
-    wanted = (grader.grader, settings_of(grader).model_dump(mode="json"))
-    return next(
-        (each["name"] for each in run.graders if (each["grader"], each["parameters"]) == wanted), None
-    )
 
 
 @lru_cache(maxsize=64)

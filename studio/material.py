@@ -13,8 +13,8 @@ from studio.errors import StudioError
 from studio.graders.base import JUDGED, VERIFIABLE
 from studio.graders.choice import GraderChoice
 from studio.guide.document import Guide
-from studio.held_out import ASKING
-from studio.models import Dataset, DatasetVersion, Model, Project, Run
+from studio.held_out import ASKING, held_out_of
+from studio.models import DatasetVersion, Model, Project, Run
 
 # What the guide counts, and the shapes that count for it, in the order of the phases that need them.
 KINDS = {
@@ -93,18 +93,10 @@ def _model(session: Session, project: Project) -> Model | None:
 
 
 def _held_out(session: Session, project: Project) -> DatasetVersion | None:
-    """The version chosen; else the newest of the use case's that were held out and ask something, or what its
-    newest run was measured on."""
-    if project.held_out_id:
-        return library.get_version(session, project.held_out_id)
-    asks = select(DatasetVersion).where(DatasetVersion.shape.in_(ASKING))
-    kept = asks.join(Dataset).where(
-        Dataset.project_id == project.id, DatasetVersion.split == library.HELD_OUT
-    )
-    used = asks.join(Run, Run.held_out_id == DatasetVersion.id).where(Run.project_id == project.id)
-    return session.scalar(kept.order_by(DatasetVersion.id.desc()).limit(1)) or session.scalar(
-        used.order_by(Run.id.desc()).limit(1)
-    )
+    """What the use case is measured on; where it says nothing, what its newest run was measured on."""
+    used = select(DatasetVersion).join(Run, Run.held_out_id == DatasetVersion.id)
+    asked = used.where(Run.project_id == project.id, DatasetVersion.shape.in_(ASKING))
+    return held_out_of(session, project) or session.scalar(asked.order_by(Run.id.desc()).limit(1))
 
 
 def _to_learn_from(

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from studio.guide.words import format_points
+
 MISSING = "–"
 
 
@@ -130,6 +132,7 @@ FILTERS = {
     "count": count,
     "short": short,
     "percent": percent,
+    "points": format_points,
     "size": size,
     "duration": duration,
     "left": left,

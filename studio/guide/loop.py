@@ -135,6 +135,6 @@ def _say(name: str, value: Any) -> str:
     if name in SHARES:
         return words.format_share(round(value, 3))
     if name in CHANGES | ENDS:
-        points = f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(round(100 * value, 1)):g}"
+        points = words.format_points(value)
         return f"{points} points" if name in CHANGES else points
     return words.format_number(value) if isinstance(value, int | float) else str(value)

@@ -27,6 +27,12 @@ def format_share(value: float) -> str:
     return f"{format_number(round(value * 100, 6))}%"
 
 
+def format_points(value: float) -> str:
+    """A change of a share in points of a hundred, with its sign: 0.723 as +72.3, −0.003 as −0.3."""
+    points = round(100 * value, 1)
+    return f"{'+' if points > 0 else '−' if points < 0 else ''}{abs(points):g}"
+
+
 def format_answer(guide: Guide, field: str, value: Any) -> str:
     """An answer as sentences say it: "1,000", "82%", "300 ms", "tone, style or safety", "no time limit"."""
     question = guide.fields[field]

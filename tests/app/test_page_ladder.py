@@ -76,7 +76,7 @@ def test_a_gain_is_shown_with_its_interval_and_nothing_shown_is_said_too(
     measured(project, "sft", "dpo", "grpo")
     text = read(browser, f"ladder?project={project}")
     assert "70 %" in text
-    assert "+60 %" in text
+    assert "+60 points" in text
     assert text.count("gained nothing shown") == 1
     assert "left: 85.0%" in text
     answer = browser.get(f"/api/ladders/{project}").json()

@@ -88,7 +88,7 @@ def test_figures_stand_beside_the_plain_models_with_a_verdict(browser: TestClien
     run = measured(project, number, [[0] * 40, [1] * 30 + [0] * 10])
     text = shown(browser, project=project)
     assert "75 %" in text
-    assert "+75 %" in text
+    assert "+75 points" in text
     assert ">better</span>" in text
     assert "is what the others are compared with" in text
     assert f"/prompts?project={project}&amp;tab=failures&amp;run={run}&amp;contestant=1" in text
@@ -106,7 +106,7 @@ def test_two_versions_are_compared_in_words_and_figures(browser: TestClient, pro
         wanted = Measurement(project=project, prompts=[first, second], models=[sample.STARTER_NAME])
         answered(session, measuring.launch(session, wanted), [[0] * 40, [0] * 40, [1] * 40])
     text = shown(browser, project=project, was=first, **{"is": second})
-    assert "v2 differs by <b>+100 %</b>" in text
+    assert "v2 differs by <b>+100 points</b>" in text
     assert "40 gained, 0 lost" in text
 
 
