@@ -51,7 +51,7 @@ def test_a_plan_is_followed_ticked_and_its_file_comes_back(
         for n, row in enumerate(rows)
     ]
     written[-1][template.NOTE] = ""
-    path = tmp_path / "pairs.csv"
+    path = tmp_path / "judged for the plan.csv"
     with path.open("w", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
@@ -59,8 +59,9 @@ def test_a_plan_is_followed_ticked_and_its_file_comes_back(
     page.get_by_label("Filled-in file").set_input_files(path)
     page.wait_for_url(re.compile(r"/plan\?recommendation=\d+&added=\d+$"))
     complete(page)
-    expect(page.locator("[data-key=added]")).to_contain_text("pairs · v1 is here")
-    expect(page.locator("[data-key=added]")).to_contain_text("1 row, 2 left out")  # the examples
+    expect(page.locator("[data-key=added]")).to_contain_text("judged for the plan · v1 is here")
+    left_out = f"1 row, {len(rows) - 1} left out"  # the examples
+    expect(page.locator("[data-key=added]")).to_contain_text(left_out)
     shot(page, "plan-filled-in")
 
 
