@@ -55,7 +55,9 @@ def transaction() -> Iterator[Session]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    with Session(engine().execution_options(reads_only=True), expire_on_commit=False) as session:
+    made = engine()
+    options = {"isolation_level": "REPEATABLE READ"} if made.dialect.name == "postgresql" else {}
+    with Session(made.execution_options(reads_only=True, **options), expire_on_commit=False) as session:
         yield session
 
 

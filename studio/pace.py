@@ -3,16 +3,13 @@
 A run counts when it ended well at its first attempt: of others it is not known how long they stood still.
 """
 
-from collections.abc import Callable
-from typing import Any
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
 
-from sqlalchemy import ScalarSelect, Select, func, select
-from sqlalchemy.orm import Session, aliased
-
-from studio import adapters, lineage, techniques
+from studio import adapters, lineage, metrics, techniques
 from studio.estimate.time import Past
 from studio.estimate.work import Job
-from studio.models import DatasetVersion, Host, Kind, Metric, Run, State
+from studio.models import DatasetVersion, Host, Kind, Run, State
 
 MOST = 60  # runs, the newest: machines and libraries change
 
@@ -21,11 +18,14 @@ def past(session: Session) -> list[Past]:
     """The finished trainings, the newest first."""
     devices = titles(session)
     found = []
-    for run, version, first, last in session.execute(_finished()):
+    finished = session.execute(_finished()).all()
+    logged = metrics.ends(session, [run.id for run, _ in finished])
+    for run, version in finished:
         job = _job(session, run, version)
-        if job is None or run.host not in devices or last.step <= first.step:
+        if job is None or run.host not in devices or run.id not in logged:
             continue
-        if run.started is None or run.ended is None:
+        first, last = logged[run.id]
+        if run.started is None or run.ended is None or last.step <= first.step:
             continue
         stepping = (last.time - first.time) / (last.step - first.step) * run.step
         around = (run.ended - run.started).total_seconds() - stepping
@@ -51,24 +51,15 @@ def lengths(version: DatasetVersion, field: str = "row", of: str = "characters")
     return dict(fields.get(field, {}).get(of, {}))
 
 
-def _finished() -> Select[Run, DatasetVersion, Metric, Metric]:
-    """Runs with their data, and what they logged first and last."""
-    first, last = aliased(Metric), aliased(Metric)
+def _finished() -> Select[Run, DatasetVersion]:
+    """Runs with their data."""
     return (
-        select(Run, DatasetVersion, first, last)
+        select(Run, DatasetVersion)
         .join(DatasetVersion, Run.dataset_version_id == DatasetVersion.id)
-        .join(first, (first.run_id == Run.id) & (first.seq == _seq(func.min)))
-        .join(last, (last.run_id == Run.id) & (last.seq == _seq(func.max)))
         .where(Run.kind == Kind.TRAIN, Run.state == State.SUCCEEDED, Run.attempt == 1)
         .order_by(Run.id.desc())
         .limit(MOST)
     )
-
-
-def _seq(which: Callable[[Any], Any]) -> ScalarSelect[Any]:
-    """The first or last row of a run's metrics, found by their key."""
-    row = aliased(Metric)
-    return select(which(row.seq)).where(row.run_id == Run.id).correlate(Run).scalar_subquery()
 
 
 def _job(session: Session, run: Run, version: DatasetVersion) -> Job | None:

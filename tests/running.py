@@ -132,7 +132,8 @@ class RunningStudio:
             engine.dispose()
 
     def metric_rows(self, run_id: int) -> list[Any]:
-        """Everything logged, without the time of day."""
+        """Everything logged, without the time of day, by a run too short to have been packed."""
+        assert self.rows("SELECT 1 FROM metric_block WHERE run_id = :run", run=run_id) == []
         return [
             tuple(row)
             for row in self.rows(

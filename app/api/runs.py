@@ -3,6 +3,7 @@
 import shutil
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api.plain import plain
@@ -145,12 +146,19 @@ def read_metrics(
     after: str = Query("", description="The cursor of the previous answer: only newer points come."),
     points: int = Query(2000, ge=10, le=100_000, description="Most points a series; extremes are kept."),
     key: Annotated[list[str] | None, Query(description="Only these metrics.")] = None,
-) -> dict[str, Any]:
+    low: int | None = Query(
+        None, description="Only from this step on: all points of a part that is looked at."
+    ),
+    high: int | None = Query(None, description="Only up to this step."),
+    times: bool = Query(False, description="Also when each point was logged, in seconds since 1970."),
+) -> Response:
     """Series for charts: whole at first, then only what is new."""
     wanted = list(dict.fromkeys(run))[:MOST_COMPARED]
     with db.reading() as session:
         found = [runs.get(session, run_id) for run_id in wanted]
-        answer = metrics.read(session, found, after=after, points=points, keys=key or ())
+        answer = metrics.read(
+            session, found, after=after, points=points, keys=key or (), low=low, high=high, times=times
+        )
         answer["runs"] = [
             {
                 "id": each.id,
@@ -162,7 +170,7 @@ def read_metrics(
             }
             for place, each in enumerate(found)
         ]
-        return answer
+    return Response(orjson.dumps(answer), media_type="application/json")
 
 
 @router.get("/compare")

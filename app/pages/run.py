@@ -12,9 +12,9 @@ from app.pages import run_samples, run_settings, run_story, run_words, waiting
 from app.parts import Paced, Query, fragment, live, render, words
 from app.setup import offers
 from app.toolkit import html
-from studio import db, lineage, loop, runs
+from studio import db, lineage, loop, metrics, runs
 from studio.errors import StudioError
-from studio.models import LogPart, Metric, Model, Run, State, Sweep
+from studio.models import LogPart, Model, Run, State, Sweep
 from studio.techniques import MetricInfo
 
 TABS = [
@@ -117,11 +117,8 @@ PLAIN_GROUPS = {"Loss", "Optimiser", "Throughput"}
 
 
 def first_value(session: Session, run: Run, key: str) -> str:
-    early = session.scalars(
-        select(Metric.data).where(Metric.run_id == run.id).order_by(Metric.seq).limit(FAR_BACK)
-    )
-    value = next((data[key] for data in early if key in data), None)
-    return "" if value is None or isinstance(value, str) else words.number(value)
+    value = metrics.first_value(session, run.id, key, within=FAR_BACK)
+    return "" if value is None else words.number(value)
 
 
 def last_words(session: Session, run: Run) -> str:

@@ -118,7 +118,8 @@ class Run(Base):
 
 
 class Metric(Base):
-    """The values a trainer logged at one moment; `seq` counts a run's rows, so one step may log twice."""
+    """The values a trainer logged at one moment; `seq` counts a run's rows, so one step may log twice. Only a
+    run's newest rows are here: older ones lie packed in blocks, and `studio.metrics` reads both."""
 
     __tablename__ = "metric"
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
@@ -126,6 +127,36 @@ class Metric(Base):
     step: Mapped[int]
     time: Mapped[float]  # seconds since 1970
     data: Mapped[dict[str, Any]]
+
+
+class MetricBlock(Base):
+    """Moments of a run that follow one another, packed: in `moments` the seq, step and time of each, whole
+    numbers and floats of eight bytes, one array after the other. A block of a higher `level` holds more."""
+
+    __tablename__ = "metric_block"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    first_seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_seq: Mapped[int]
+    level: Mapped[int]
+    rows: Mapped[int]
+    low_step: Mapped[int]
+    high_step: Mapped[int]
+    first_time: Mapped[float]
+    last_time: Mapped[float]
+    moments: Mapped[bytes]
+
+
+class MetricColumn(Base):
+    """The values of one metric in a block: `numbers` as floats, and in `places` at which of its moments they
+    were logged, empty where at all of them. `outline` is the same line in few points with every extreme."""
+
+    __tablename__ = "metric_column"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    first_seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    outline: Mapped[bytes]
+    places: Mapped[bytes]
+    numbers: Mapped[bytes]
 
 
 class Sample(Base):

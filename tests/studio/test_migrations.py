@@ -12,8 +12,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from studio import db, migration, settings, users
-from studio.models import Base, Project, Recommendation, User
+from studio import db, metrics, migration, settings, users
+from studio.models import Base, Metric, MetricBlock, Project, Recommendation, Run, User
 from tests import services
 from tests.running import ROOT
 
@@ -193,3 +193,22 @@ def test_targets_and_decisions_of_before_are_kept(empty: Engine) -> None:
         ]
         kept = connection.execute(text("SELECT accepted FROM recommendation ORDER BY id")).scalars().all()
         assert [each if each is None else bool(each) for each in kept] == [True, False, None]
+
+
+def test_packed_metrics_are_rows_again_before_there_were_blocks(empty: Engine) -> None:
+    migration.upgrade()
+    logged = [
+        {"step": n, "time": float(n), "data": {"loss": n / 7} | ({"eval_loss": "NaN"} if n % 90 == 0 else {})}
+        for n in range(600)
+    ]
+    with db.transaction() as session:
+        run = Run(name="x", technique="sft", attempt=1)
+        session.add(run)
+        session.flush()
+        metrics.append(session, run.id, logged)
+        assert session.query(MetricBlock).count() == 2
+    migration.downgrade("0004")
+    with db.reading() as session:
+        rows = session.query(Metric).order_by(Metric.seq)
+        assert [{"step": row.step, "time": row.time, "data": row.data} for row in rows] == logged
+        assert [row.seq for row in rows] == list(range(600))
