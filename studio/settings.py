@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     )
     stop_grace: float = Field(60.0, gt=0, description="Seconds a trainer has to save before it is killed.")
 
+    keep_points_days: float = Field(
+        0,
+        ge=0,
+        description="Days after its end that a run keeps every point of its metrics; later the extremes of "
+        "every 64 are kept. 0: every point for good.",
+    )
     grader_hosts: str = Field(
         "",
         description="Hosts that graders may call, separated by commas; * is any. Empty: any as long as the "

@@ -20,6 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from studio import attempts, climbs, db, settings, storage
+from studio.metrics.upkeep import Rounds
 from studio.models import Kind, Run, State
 
 log = logging.getLogger("tunesmith.placement")
@@ -75,6 +76,7 @@ class Placement(threading.Thread):
         self.about = _about()
         self._woken, self._leaving = threading.Event(), threading.Event()
         self._watch = attempts.Watch(settings.get().stale_after)
+        self._rounds = Rounds()
         self._described, self._claimed = 0.0, -STANDBY_AFTER
         self._standby: subprocess.Popen[bytes] | None = None
         self._runners: list[subprocess.Popen[bytes]] = []
@@ -92,7 +94,8 @@ class Placement(threading.Thread):
             self._woken.clear()
 
     def look(self) -> None:
-        """One look: say that we are here, give up on the dead, take climbs a step on, claim what fits."""
+        """One look: say that we are here, give up on the dead, take climbs a step on, claim what fits, keep
+        old metrics small."""
         self._runners = [runner for runner in self._runners if runner.poll() is None]
         if time.monotonic() - self._described > DESCRIBE_EVERY:
             self._described = time.monotonic()
@@ -105,6 +108,7 @@ class Placement(threading.Thread):
         settled = time.monotonic() - self._claimed > STANDBY_AFTER
         if settings.get().standby and settled and self._standby is None and not self._leaving.is_set():
             self._standby = _new_runner()
+        self._rounds.look()
 
     def _give_up_on_the_dead(self) -> None:
         with db.reading() as session:

@@ -99,6 +99,27 @@ def run_resume(run_id: int) -> dict[str, Any]:
     return resumed
 
 
+@run.command("thin")
+@click.option("--older-than", "days", type=click.FloatRange(min=0), required=True, help="Days since the end.")
+@click.option("--dry-run", is_flag=True, help="Only say which runs they are.")
+@answer(table("id", "moments"))
+def run_thin(days: float, dry_run: bool) -> list[dict[str, Any]]:
+    """Keep of long ended runs the extremes of every 64 points. Their pages say so; it cannot be undone."""
+    from studio import db
+    from studio.metrics import upkeep
+
+    with db.reading() as session:
+        found = upkeep.old(session, days)
+    if dry_run:
+        return [{"id": run_id, "moments": "–"} for run_id in found]
+    thinned = []
+    for run_id in found:
+        with db.transaction() as session:
+            moments = upkeep.thin(session, run_id, days, who="command line")
+        thinned.append({"id": run_id, "moments": moments})
+    return thinned
+
+
 @run.command("compare")
 @click.argument("run_ids", type=int, nargs=-1, required=True)
 @click.option("--all", "all_settings", is_flag=True, help="Also the settings that do not differ.")

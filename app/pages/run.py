@@ -129,13 +129,14 @@ def last_words(session: Session, run: Run) -> str:
     return "\n".join(plain("".join(reversed(parts))).splitlines()[-15:])
 
 
-def charts(_session: Session, run: Run, _query: Query) -> Markup:
+def charts(session: Session, run: Run, _query: Query) -> Markup:
     empty = {
         State.QUEUED: "The first points appear here seconds after the run has started.",
         State.CLAIMED: "The first points appear here as soon as the model is loaded.",
         State.RUNNING: "The first points appear here as soon as the model is loaded.",
     }.get(run.state, "This run ended before its first step, so there is nothing to draw.")
-    return render("run_charts.html", run=run, empty=empty)
+    thinned = metrics.is_thinned(session, run.id)
+    return render("run_charts.html", run=run, empty=empty, thinned=thinned)
 
 
 def log(session: Session, run: Run, _query: Query) -> Markup:

@@ -1,6 +1,7 @@
 """The command line: what it prints, and how it refuses."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from click.testing import CliRunner, Result
 from fastapi.testclient import TestClient
 
 from app import cli, main
-from studio import sample
+from studio import db, metrics, sample
+from studio.models import Run, State, now
 
 
 @pytest.fixture
@@ -155,3 +157,18 @@ def test_a_use_case_is_let_climb_by_its_name(tunesmith: Any) -> None:
     assert refused.exit_code == 2
     assert "climbing already" in refused.stderr
     assert "no use case" in tunesmith("climb", "Nothing").stderr
+
+
+def test_thinning_names_the_runs_and_leaves_them_alone_when_only_asked(tunesmith: Any) -> None:
+    with db.transaction() as session:
+        run = Run(
+            name="x", technique="sft", attempt=1, state=State.SUCCEEDED, ended=now() - timedelta(days=9)
+        )
+        session.add(run)
+        session.flush()
+        rows = [{"step": n, "time": 1e9 + n, "data": {"loss": float(n)}} for n in range(5000)]
+        metrics.append(session, run.id, rows)
+    asked = ("run", "thin", "--older-than", "7", "--json")
+    assert printed(tunesmith(*asked, "--dry-run")) == [{"id": run.id, "moments": "–"}]
+    assert printed(tunesmith(*asked)) == [{"id": run.id, "moments": 4096}]
+    assert printed(tunesmith(*asked)) == []

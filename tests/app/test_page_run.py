@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.pages import run as page
 from app.pages import run_samples
 from studio import attempts, db, runs, techniques
+from studio.metrics import upkeep
 from studio.models import Checkpoint, Model, Run, Sample, State
 from tests import made_runs
 
@@ -357,3 +358,15 @@ def test_a_waiting_run_says_for_whom_and_that_it_waits_in_vain(database: Path) -
     with db.transaction() as session:
         runs.get(session, first.id).state = State.FAILED
     assert "failed: resume it first" in header(second)
+
+
+def test_a_run_whose_points_were_thinned_says_so_at_its_charts_and_in_its_history(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, State.SUCCEEDED, losses=[1.0] * 4096)
+    assert "extremes of every 64" not in view(run)
+    with db.transaction() as session:
+        upkeep.thin(session, run.id, 30)
+    assert "Of older points the extremes of every 64 are kept" in view(run)
+    told = view(run, "history")
+    assert "Points thinned" in told
+    assert "of 4,096 logged moments" in told
