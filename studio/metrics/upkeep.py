@@ -36,7 +36,8 @@ def thin(session: Session, run_id: int, days: float, who: str = "") -> int:
     if run is None or run.state in runs.GOING:
         return 0
     moments = metrics.thin_run(session, run_id)
-    why = f"of {moments:,} logged moments the extremes of every 64 are kept; the run ended more than {days:g} days ago"
+    kept = f"of {moments:,} logged moments the extremes of every 64 are kept"
+    why = f"{kept}; the run ended more than {days:g} days ago"
     events.record(session, "run thinned", f"run:{run_id}", who, why=why, moments=moments)
     return moments
 
