@@ -3,12 +3,12 @@
 Where a chart shows fewer points than there are, the outlines of the blocks are read instead of their numbers.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from studio.metrics import blocks, shelf
@@ -23,11 +23,11 @@ AnyRow = Row[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which part of a run's lines: metrics (none: all), rows after `since`, steps from `low` to `high`, and
-    how many points are enough (none: all there are)."""
+    """Which part of the lines: of each run the rows after a seq, some metrics (none: all), steps from `low`
+    to `high`, and how many points are enough (none: all there are)."""
 
+    since: Mapping[int, int]
     keys: frozenset[str] = frozenset()
-    since: int = -1
     low: int | None = None
     high: int | None = None
     points: int | None = None
@@ -47,27 +47,29 @@ def read(
     """The charts of `runs`: series newer than the cursor `after`, at most `points` a series, from step `low`
     to `high`; with `times` also when each was logged, in seconds since 1970."""
     known = _parse_cursor(after)
-    series: dict[str, dict[str, Any]] = {}
-    cursor: list[str] = []
-    found: set[str] = set()
-    for run in runs:
-        seen_attempt, seen_seq = known.get(run.id, (run.attempt, -1))
-        reset = seen_attempt != run.attempt and seen_seq >= 0
-        since = -1 if reset else seen_seq
-        wanted = Wanted(frozenset(keys), since, low, high, points)
-        drawn, last = _lines(session, run.id, wanted)
-        found.update(drawn)
-        cursor.append(f"{run.id}:{run.attempt}:{last}")
-        more = {"reset": reset or since < 0}
-        series[str(run.id)] = {key: _said(line, points, times) | more for key, line in drawn.items()}
-    return {"cursor": ",".join(cursor), "series": series, "charts": describe(runs, found)}
+    seen = {run.id: known.get(run.id, (run.attempt, -1)) for run in runs}
+    reset = {run.id for run in runs if seen[run.id][0] != run.attempt and seen[run.id][1] >= 0}
+    since = {run.id: -1 if run.id in reset else seen[run.id][1] for run in runs}
+    found, last = _lines(session, Wanted(since, frozenset(keys), low, high, points))
+    series = {
+        str(run.id): {
+            key: _said(line, points, times) | {"reset": since[run.id] < 0}
+            for key, line in found[run.id].items()
+        }
+        for run in runs
+    }
+    return {
+        "cursor": ",".join(f"{run.id}:{run.attempt}:{last[run.id]}" for run in runs),
+        "series": series,
+        "charts": describe(runs, {key for lines in found.values() for key in lines}),
+    }
 
 
 def lines(
     session: Session, run_id: int, keys: Iterable[str] = (), *, points: int | None = None
 ) -> dict[str, Line]:
     """Everything a run logged, by metric, as arrays; with `points` not many more than these."""
-    return _lines(session, run_id, Wanted(frozenset(keys), points=points))[0]
+    return _lines(session, Wanted({run_id: -1}, frozenset(keys), points=points))[0][run_id]
 
 
 def rows(session: Session, run_id: int) -> Iterator[dict[str, Any]]:
@@ -115,7 +117,7 @@ def ends(session: Session, run_ids: Sequence[int]) -> dict[int, Ends]:
         row = select(Metric.run_id, Metric.seq, Metric.step, Metric.time)
         for each in session.execute(row.where(tuple_(Metric.run_id, Metric.seq).in_(outer))):
             found.setdefault(each.run_id, []).append((each.seq, Moment(each.step, each.time)))
-    heads = select(*_HEAD, MetricBlock.run_id, MetricBlock.first_time, MetricBlock.last_time)
+    heads = select(*_HEAD, MetricBlock.first_time, MetricBlock.last_time)
     for head in session.execute(heads.where(MetricBlock.run_id.in_(run_ids))):
         moments = found.setdefault(head.run_id, [])
         moments.append((head.first_seq, Moment(head.low_step, head.first_time)))
@@ -124,6 +126,7 @@ def ends(session: Session, run_ids: Sequence[int]) -> dict[int, Ends]:
 
 
 _HEAD = (
+    MetricBlock.run_id,
     MetricBlock.first_seq,
     MetricBlock.last_seq,
     MetricBlock.level,
@@ -131,34 +134,48 @@ _HEAD = (
     MetricBlock.low_step,
     MetricBlock.high_step,
 )
+Part = tuple[int, int, str, Line]  # run, first seq, metric, its line there
 
 
-def _lines(session: Session, run_id: int, wanted: Wanted) -> tuple[dict[str, Line], int]:
-    """The wanted lines, and the seq of the newest row."""
-    loose = shelf.loose(session, run_id, since=wanted.since)
-    found = session.execute(
-        select(*_HEAD)
-        .where(MetricBlock.run_id == run_id, MetricBlock.last_seq > wanted.since)
-        .order_by(MetricBlock.first_seq)
-    ).all()
-    last = max([wanted.since, *(head.last_seq for head in found[-1:]), *(row["seq"] for row in loose[-1:])])
-    heads = [head for head in found if _share(head, wanted) > 0]
-    many = sum(head.rows * _share(head, wanted) for head in heads) + len(loose)
-    rough = wanted.points is not None and many > wanted.points * OUTLINE / 2
+def _lines(session: Session, wanted: Wanted) -> tuple[dict[int, dict[str, Line]], dict[int, int]]:
+    """The wanted lines of each run, and the seq of its newest row. Every table is asked once for all runs."""
+    loose = shelf.loose_of(session, wanted.since)
+    newer = [(MetricBlock.run_id == run) & (MetricBlock.last_seq > seq) for run, seq in wanted.since.items()]
+    heads = session.execute(select(*_HEAD).where(or_(false(), *newer)).order_by(MetricBlock.first_seq)).all()
+    last = dict(wanted.since)
+    last |= {head.run_id: head.last_seq for head in heads}
+    last |= {run_id: rows[-1]["seq"] for run_id, rows in loose.items()}
+    heads = [head for head in heads if _share(head, wanted) > 0]
+    rough = _rough(heads, loose, wanted)
     outlined = [head for head in heads if _is_outlined(head, rough, wanted)]
     exact = [head for head in heads if not _is_outlined(head, rough, wanted)]
-    parts: dict[str, dict[int, Line]] = {}
-    for first_seq, key, line in _outlines(session, run_id, wanted, outlined):
-        parts.setdefault(key, {})[first_seq] = line
-    for first_seq, key, line, rows in _numbers(session, run_id, wanted, exact, loose):
-        parts.setdefault(key, {})[first_seq] = blocks.outline(line, rows) if rough else line
-    joined = {key: blocks.joined_lines([of[at] for at in sorted(of)]) for key, of in parts.items()}
-    return {key: line for key, each in joined.items() if len(line := _between(each, wanted))}, last
+    parts: dict[tuple[int, str], dict[int, Line]] = {}
+    for run_id, first_seq, key, line in _outlines(session, wanted, outlined):
+        parts.setdefault((run_id, key), {})[first_seq] = line
+    for (run_id, first_seq, key, line), rows in _numbers(session, wanted, exact, loose):
+        shown = blocks.outline(line, rows) if run_id in rough else line
+        parts.setdefault((run_id, key), {})[first_seq] = shown
+    found: dict[int, dict[str, Line]] = {run_id: {} for run_id in wanted.since}
+    for (run_id, key), of in parts.items():
+        line = _between(blocks.joined_lines([of[at] for at in sorted(of)]), wanted)
+        if len(line):
+            found[run_id][key] = line
+    return found, last
 
 
-def _is_outlined(head: AnyRow, rough: bool, wanted: Wanted) -> bool:
+def _rough(heads: Sequence[AnyRow], loose: Mapping[int, Sequence[Any]], wanted: Wanted) -> set[int]:
+    """Runs with so many rows that outlines have points enough."""
+    if wanted.points is None:
+        return set()
+    many = {run_id: float(len(rows)) for run_id, rows in loose.items()}
+    for head in heads:
+        many[head.run_id] = many.get(head.run_id, 0.0) + head.rows * _share(head, wanted)
+    return {run_id for run_id, rows in many.items() if rows > wanted.points * OUTLINE / 2}
+
+
+def _is_outlined(head: AnyRow, rough: Container[int], wanted: Wanted) -> bool:
     """Whether its outline is enough. A block that the cursor stands in is read point by point."""
-    return head.level == THINNED or (rough and head.first_seq > wanted.since)
+    return head.level == THINNED or (head.run_id in rough and head.first_seq > wanted.since[head.run_id])
 
 
 def _share(head: AnyRow, wanted: Wanted) -> float:
@@ -168,45 +185,48 @@ def _share(head: AnyRow, wanted: Wanted) -> float:
     return max(0.0, (high - low + 1) / (head.high_step - head.low_step + 1))
 
 
-def _outlines(
-    session: Session, run_id: int, wanted: Wanted, heads: Sequence[AnyRow]
-) -> Iterator[tuple[int, str, Line]]:
-    if not heads:
-        return
-    columns = select(MetricColumn.first_seq, MetricColumn.key, MetricColumn.outline)
-    for first_seq, key, outline in session.execute(_of(columns, run_id, wanted, heads)):
-        yield first_seq, key, blocks.unpack_line(outline)
+def _outlines(session: Session, wanted: Wanted, heads: Sequence[AnyRow]) -> Iterator[Part]:
+    for each in _columns(session, wanted, heads, MetricColumn.outline):
+        yield each.run_id, each.first_seq, each.key, blocks.unpack_line(each.outline)
 
 
 def _numbers(
-    session: Session,
-    run_id: int,
-    wanted: Wanted,
-    heads: Sequence[AnyRow],
-    loose: Sequence[Mapping[str, Any]],
-) -> Iterator[tuple[int, str, Line, int]]:
+    session: Session, wanted: Wanted, heads: Sequence[AnyRow], loose: Mapping[int, Sequence[dict[str, Any]]]
+) -> Iterator[tuple[Part, int]]:
     """Every point of those blocks and of the loose rows, with how many rows its block has."""
-    if heads:
-        mine = (MetricBlock.run_id == run_id) & MetricBlock.first_seq.in_([head.first_seq for head in heads])
-        packed = session.execute(select(MetricBlock.first_seq, MetricBlock.moments).where(mine)).all()
-        moments = {first_seq: blocks.unpack_moments(each) for first_seq, each in packed}
-        columns = select(MetricColumn.first_seq, MetricColumn.key, MetricColumn.places, MetricColumn.numbers)
-        for first_seq, key, places, numbers in session.execute(_of(columns, run_id, wanted, heads)):
-            at, column = moments[first_seq], blocks.unpack_column(places, numbers)
-            line = blocks.line_of(at, column)
-            if first_seq <= wanted.since:
-                line = line.take(at.seqs[column.places] > wanted.since)
-            yield first_seq, key, line, len(at)
-    if loose:
-        block = blocks.of_rows(loose, wanted.keys)
+    packed = select(MetricBlock.run_id, MetricBlock.first_seq, MetricBlock.moments)
+    asked = packed.where(_in(MetricBlock, heads)) if heads else None
+    moments = {
+        (each.run_id, each.first_seq): blocks.unpack_moments(each.moments)
+        for each in (session.execute(asked) if asked is not None else ())
+    }
+    for each in _columns(session, wanted, heads, MetricColumn.places, MetricColumn.numbers):
+        at = moments[each.run_id, each.first_seq]
+        column = blocks.unpack_column(each.places, each.numbers)
+        line, since = blocks.line_of(at, column), wanted.since[each.run_id]
+        if each.first_seq <= since:
+            line = line.take(at.seqs[column.places] > since)
+        yield (each.run_id, each.first_seq, each.key, line), len(at)
+    for run_id, rows in loose.items():
+        block = blocks.of_rows(rows, wanted.keys)
         for key in block.columns:
-            yield loose[0]["seq"], key, block.line(key), len(loose)
+            yield (run_id, rows[0]["seq"], key, block.line(key)), len(rows)
 
 
-def _of(columns: Any, run_id: int, wanted: Wanted, heads: Sequence[AnyRow]) -> Any:
-    mine = columns.where(MetricColumn.run_id == run_id)
-    mine = mine.where(MetricColumn.first_seq.in_([head.first_seq for head in heads]))
-    return mine.where(MetricColumn.key.in_(wanted.keys)) if wanted.keys else mine
+def _columns(session: Session, wanted: Wanted, heads: Sequence[AnyRow], *what: Any) -> Iterable[AnyRow]:
+    if not heads:
+        return ()
+    columns = select(MetricColumn.run_id, MetricColumn.first_seq, MetricColumn.key, *what)
+    columns = columns.where(_in(MetricColumn, heads))
+    return session.execute(columns.where(MetricColumn.key.in_(wanted.keys)) if wanted.keys else columns)
+
+
+def _in(table: type[MetricBlock] | type[MetricColumn], heads: Sequence[AnyRow]) -> ColumnElement[bool]:
+    """Rows of those blocks."""
+    of_runs: dict[int, list[int]] = {}
+    for head in heads:
+        of_runs.setdefault(head.run_id, []).append(head.first_seq)
+    return or_(*((table.run_id == run) & table.first_seq.in_(firsts) for run, firsts in of_runs.items()))
 
 
 def _between(line: Line, wanted: Wanted) -> Line:
