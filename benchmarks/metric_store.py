@@ -6,9 +6,9 @@ shows, and what logging a step of 20 metrics costs the training loop.
 Each peer is installed into an environment of its own in the user's cache folder; one that cannot be is named
 as such. Every server runs as its project starts it and is asked over HTTP as its own page asks, with the same
 numbers in it. By the clock, the median of five; beside it the server's processor time, which a busy machine
-changes less. TensorBoard is asked twice: as it comes, with 1,000 points a run drawn at random, and told to keep
-all (tensorboard-whole). MLflow is left out beyond 200,000 points a run: its answer takes as much longer as there are
-more.
+changes less. TensorBoard is asked twice: as it comes, with 1,000 points a run drawn at random, and told to
+keep all (tensorboard-whole). MLflow is left out beyond 200,000 points a run: its answer takes as much longer
+as there are more.
 Goals: 50 ms (8 × 100,000), ten times faster than each peer, 40 of 40 spikes, 20 µs a step.
 """
 

@@ -6,6 +6,7 @@ The runner reads the spool and writes the database; the trainer never waits for 
 import math
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ SUMMARY_KEYS = {
 SUMMARY_ENDS = ("_runtime", "_samples_per_second", "_steps_per_second", "general_num_tokens")
 
 
+@cache
+def is_of_a_step(key: str) -> bool:
+    return key not in SUMMARY_KEYS and not key.endswith(SUMMARY_ENDS)
+
+
 class Spool:
     """Appends facts; each is one write of one line, so a reader sees whole lines or none."""
 
@@ -45,7 +51,7 @@ class Spool:
         data = {
             key: number if math.isfinite(number := float(value)) else NAMES[str(number)]
             for key, value in values.items()
-            if isinstance(value, int | float) and key not in SUMMARY_KEYS and not key.endswith(SUMMARY_ENDS)
+            if is_of_a_step(key) and isinstance(value, (int, float))
         }
         if data:
             self.say("metric", step=step, data=data)

@@ -39,7 +39,7 @@ def choose(steps: Floats, values: Floats, points: int) -> Places:
     part = values[numbers]
     ends = np.array([0, len(values) - 1, numbers[part.argmin()], numbers[part.argmax()]])
     shape = largest_triangles(steps[numbers], part, max(points - len(gaps) - len(ends), 3))
-    return np.unique(np.concatenate((numbers[shape], gaps, ends)))
+    return _once(np.concatenate((numbers[shape], gaps, ends)))
 
 
 def extremes(values: Floats, size: int) -> Places:
@@ -50,7 +50,7 @@ def extremes(values: Floats, size: int) -> Places:
         table = values[:whole].reshape(-1, size)
         at, rest = np.arange(0, whole, size), values[whole:]
         last = np.array([whole + rest.argmin(), whole + rest.argmax()] if len(rest) else [], dtype=np.int64)
-        return np.unique(np.concatenate((table.argmin(axis=1) + at, table.argmax(axis=1) + at, last)))
+        return _once(np.concatenate((table.argmin(axis=1) + at, table.argmax(axis=1) + at, last)))
     return _extremes_with_gaps(values, size)
 
 
@@ -66,7 +66,7 @@ def _extremes_with_gaps(values: Floats, size: int) -> Places:
     highest = np.where(finite, table, -np.inf).argmax(axis=1) + at
     broken = (~finite).argmax(axis=1) + at
     is_broken = ~finite.all(axis=1) & (broken < len(values))
-    return np.unique(np.concatenate((lowest[some], highest[some], broken[is_broken])))
+    return _once(np.concatenate((lowest[some], highest[some], broken[is_broken])))
 
 
 def largest_triangles(x: Floats, y: Floats, points: int) -> Places:
@@ -95,8 +95,15 @@ def _walk(members: Places, edges: Places, inner: Places, x: Floats, y: Floats) -
     before = np.concatenate((np.zeros((1, members.shape[1]), dtype=np.int64), members[:-1]))
     was_x, was_y = x[before][:, :, None], y[before][:, :, None]
     area = np.abs((was_x - mx) * (here_y - was_y) - (was_x - here_x) * (my - was_y))
+    choices, widest = area.argmax(axis=2).ravel().tolist(), members.shape[1]
     chosen, at = [], 0
-    for choice in area.argmax(axis=2).tolist():
-        at = choice[at]
+    for begin in range(0, len(choices), widest):
+        at = choices[begin + at]
         chosen.append(at)
     return members[np.arange(len(members)), chosen]
+
+
+def _once(places: Places) -> Places:
+    """In order, each once. For these small arrays several times faster than np.unique."""
+    places.sort()
+    return places[np.append(True, places[1:] != places[:-1])]
