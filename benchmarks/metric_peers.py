@@ -166,7 +166,7 @@ def serve_tensorboard_whole(place: Path, port: int) -> Any:
     """Told to keep every point; by default it keeps 1,000 of a run, drawn at random."""
     return start(
         *("-m", "tensorboard.main", "--logdir", str(place / "events"), "--port", str(port)),
-        *("--samples_per_plugin", "scalars=0"),
+        *("--samples_per_plugin", "scalars=10000000"),
     )
 
 

@@ -32,6 +32,7 @@ MOVES: dict[State, set[State]] = {
 ACTIVE = {State.QUEUED, State.CLAIMED, State.RUNNING}
 GOING = {*ACTIVE, State.PAUSED}  # will still make a model, as far as anybody knows
 IN_PROGRESS = {State.CLAIMED, State.RUNNING}
+CHARTED = (Kind.TRAIN, Kind.IMPORTED)  # stand in the table of runs and beside one another
 RESUMABLE = {State.PAUSED, State.FAILED, State.CANCELLED}
 
 
@@ -147,6 +148,16 @@ def get(session: Session, run_id: int) -> Run:
     return run
 
 
+def imported(session: Session, name: str, *, source: str, who: str = "") -> Run:
+    """A run that was carried out elsewhere and is over."""
+    run = Run(name=name[:200], kind=Kind.IMPORTED, state=State.SUCCEEDED, attempt=1, ended=now())
+    run.note = f"Imported from {source}."
+    session.add(run)
+    session.flush()
+    events.record(session, "run imported", f"run:{run.id}", who, why=f"from {source}")
+    return run
+
+
 def heads(session: Session, run_ids: Sequence[int]) -> list[Run]:
     """Several runs in the order asked for, in one question and without what is long in them."""
     short = load_only(Run.name, Run.kind, Run.technique, Run.state, Run.attempt, Run.step, Run.total_steps)
@@ -154,12 +165,12 @@ def heads(session: Session, run_ids: Sequence[int]) -> list[Run]:
     return [found.get(run_id) or get(session, run_id) for run_id in run_ids]
 
 
-def listed(session: Session, *, kind: Kind = Kind.TRAIN, limit: int = 500) -> list[Run]:
+def listed(session: Session, *, kinds: Sequence[Kind] = CHARTED, limit: int = 500) -> list[Run]:
     """Runs, the newest first."""
     return list(
         session.scalars(
             select(Run)
-            .where(Run.kind == kind)
+            .where(Run.kind.in_(kinds))
             .order_by(Run.id.desc())
             .limit(limit)
             .options(selectinload(Run.model), selectinload(Run.dataset_version))

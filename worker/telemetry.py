@@ -6,7 +6,6 @@ The runner reads the spool and writes the database; the trainer never waits for 
 import math
 import os
 import time
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,10 @@ import orjson
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from studio.exits import Exit
+from studio.logged import NAMES, is_of_a_step
 from worker.order import Order
 
 COMPLETE = "complete.json"  # written last into a checkpoint: without it the checkpoint does not count
-
-# JSON has no such numbers, so they travel by name.
-NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
-
-# About the whole run or the machine, not about a step; a resumed run would say them twice.
-SUMMARY_KEYS = {
-    "train_loss",
-    "total_flos",
-    "epoch",
-    "eval_num_tokens",
-}
-SUMMARY_ENDS = ("_runtime", "_samples_per_second", "_steps_per_second", "general_num_tokens")
-
-
-@cache
-def is_of_a_step(key: str) -> bool:
-    return key not in SUMMARY_KEYS and not key.endswith(SUMMARY_ENDS)
 
 
 class Spool:

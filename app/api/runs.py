@@ -1,15 +1,21 @@
 """Runs over REST: start, watch, stop, resume, compare. The pages use the same functions."""
 
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
+from app.api.datasets import receive
 from app.api.plain import plain
 from app.people import who
 from studio import attempts, chains, comparison, db, metrics, queue, runs, script
 from studio.errors import StudioError
+from studio.metrics import exports, imports
 from studio.models import Run, Sample
 from studio.runs import RunConfig
 
@@ -65,6 +71,46 @@ def listed(limit: int = Query(100, ge=1, le=1000)) -> list[dict[str, Any]]:
     """All runs, the newest first."""
     with db.reading() as session:
         return [as_json(run) for run in runs.listed(session, limit=limit)]
+
+
+@router.post(
+    "/runs/import",
+    status_code=201,
+    openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}, "required": True}},
+)
+async def add_imported(
+    request: Request,
+    file: str = Query(..., max_length=300, description="The file's name, which says what it is."),
+    name: str = Query("", max_length=200, description="The run's name; the file's, when left out."),
+) -> dict[str, Any]:
+    """A finished run from metrics logged elsewhere: Trainer's trainer_state.json, a TensorBoard event file,
+    JSONL or CSV with a step in each row. It can be looked at, compared and deleted."""
+    path = await receive(request, file)
+    try:
+        return await run_in_threadpool(_keep_imported, path, file, name, who(request))
+    finally:
+        path.unlink()
+
+
+def _keep_imported(path: Path, original: str, name: str, person: str) -> dict[str, Any]:
+    with db.transaction() as session:
+        return as_json(imports.add(session, path, name, original=original, who=person))
+
+
+@router.get("/runs/{run_id}/metrics.csv", response_class=Response)
+def as_csv(run_id: int) -> StreamingResponse:
+    """Everything the run logged: a line a moment, a column a metric."""
+    with db.reading() as session:
+        runs.get(session, run_id)
+    named = f'attachment; filename="run-{run_id}.csv"'
+    return StreamingResponse(
+        _csv_lines(run_id), media_type="text/csv", headers={"Content-Disposition": named}
+    )
+
+
+def _csv_lines(run_id: int) -> Iterator[str]:
+    with db.reading() as session:
+        yield from exports.csv_lines(session, runs.get(session, run_id))
 
 
 @router.get("/runs/{run_id}")

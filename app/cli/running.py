@@ -99,6 +99,38 @@ def run_resume(run_id: int) -> dict[str, Any]:
     return resumed
 
 
+@run.command("import")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--name", default="", help="The run's name; the folder's, when left out.")
+@answer(pairs)
+def run_import(path: Path, name: str) -> dict[str, Any]:
+    """Make a finished run of metrics logged elsewhere, to compare it: trainer_state.json, a TensorBoard event
+    file, JSONL or CSV with a step in each row, or a folder with one of the first two."""
+    from studio import db
+    from studio.metrics import imports
+
+    with db.transaction() as session:
+        return _run_json(imports.add(session, path, name, who="command line"))
+
+
+@run.command("export")
+@click.argument("run_id", type=int)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--as", "way", type=click.Choice(["csv", "tensorboard", "mlflow"]), default="csv", show_default=True
+)
+@answer(pairs)
+def run_export(run_id: int, folder: Path, way: str) -> dict[str, Any]:
+    """Write a run's metrics into a folder: a CSV file, or what TensorBoard or MLflow show."""
+    from studio import db, runs
+    from studio.metrics import exports
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with db.reading() as session:
+        exports.WAYS[way](session, runs.get(session, run_id), folder)
+    return {"folder": str(folder)}
+
+
 @run.command("thin")
 @click.option("--older-than", "days", type=click.FloatRange(min=0), required=True, help="Days since the end.")
 @click.option("--dry-run", is_flag=True, help="Only say which runs they are.")

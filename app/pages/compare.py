@@ -16,7 +16,7 @@ from app.pages.runs import is_wanted
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
 from studio import comparison, db, metrics, runs
-from studio.models import Kind, Run, Sample
+from studio.models import Run, Sample
 
 MOST = 8  # as many as there are colours for lines
 OFFERED = 60
@@ -58,7 +58,7 @@ def compare_samples(query: Query) -> Paced:
 def chosen_of(session: Session, query: Query) -> list[Run]:
     """The runs of the address, in its order."""
     found = (session.get(Run, number) for number in query.numbers("runs")[: 2 * MOST])
-    return [run for run in found if run and run.kind == Kind.TRAIN][:MOST]
+    return [run for run in found if run and run.kind in runs.CHARTED][:MOST]
 
 
 def gone(session: Session, query: Query) -> list[int]:

@@ -62,7 +62,7 @@ def setup(session: Session, query: Query) -> Any:
         titles={grader.name: grader.title for grader in graders.all()},
         with_settings=measured_by.offered(),
         every_model=weights.listed(session),
-        former=runs.listed(session, kind=Kind.EVALUATE, limit=SHOWN),
+        former=runs.listed(session, kinds=[Kind.EVALUATE], limit=SHOWN),
     )
 
 

@@ -113,7 +113,7 @@ def find(session: Session, run_id: int | None) -> Run | None:
 
 
 def former(session: Session, shown: Run | None) -> list[Run]:
-    found = runs.listed(session, kind=Kind.LAB, limit=MOST_FORMER)
+    found = runs.listed(session, kinds=[Kind.LAB], limit=MOST_FORMER)
     return [run for run in found if shown is None or run.id != shown.id]
 
 

@@ -25,6 +25,7 @@ WORDS = {
     "run succeeded": ("Done", "succeeded"),
     "run failed": ("Failed", "failed"),
     "run cancelled": ("Stopped", "cancelled"),
+    "run imported": ("Imported", "info"),
     "run thinned": ("Points thinned", "info"),
     "run asked to stop": ("Asked to stop", "wait"),
     "run asked to pause": ("Asked to pause", "wait"),

@@ -1,7 +1,7 @@
 """What trainers logged: stored once each, read back in few points for a chart.
 
 A run's newest rows are rows of a table; behind them lie blocks of numbers, each with an outline in few
-points, so that a million points are read as some thousand (`decisions/0006-metrics-in-blocks.md`). Reading
+points, so that a million points are read as some thousand (`decisions/0007-metrics-in-blocks.md`). Reading
 goes by cursor: a page asks only for what is new; when a run went back to a checkpoint the answer says `reset`
 and sends the series anew.
 """

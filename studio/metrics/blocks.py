@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.logged import NAMES
 from studio.metrics.thinning import Floats, Places, extremes
 
 OUTLINE = 64  # moments that become two points of an outline
-NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 @dataclass

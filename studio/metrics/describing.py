@@ -13,9 +13,10 @@ from studio.techniques import Healthy, MetricInfo
 
 def describe(runs: Sequence[Run], keys: Iterable[str]) -> list[dict[str, Any]]:
     """Title, group, unit, meaning and healthy range of each key, in the order the runs' techniques list them.
+    Of runs from elsewhere it is not known which technique they used: any may know a key.
     Where techniques disagree about what is healthy, as GRPO and GSPO do about clipping, nothing is said."""
     names = dict.fromkeys(run.technique for run in runs if techniques.has(run.technique))
-    lists = [techniques.get(name).metrics for name in names]
+    lists = [each.metrics for each in ([techniques.get(name) for name in names] or techniques.all())]
     known = [info for metrics in lists for info in metrics]
     found = [(*_info(known, key), key) for key in set(keys)]
     return [

@@ -24,12 +24,14 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a run does: changes a model, answers questions with some, tries out a reward, or measures some."""
+    """What a run does: changes a model, answers questions with some, tries out a reward, or measures some.
+    One that was imported did it elsewhere; it has metrics and nothing else."""
 
     TRAIN = "train"
     SERVE = "serve"
     LAB = "lab"
     EVALUATE = "evaluate"
+    IMPORTED = "imported"
 
 
 class Wish(StrEnum):

@@ -157,3 +157,24 @@ def test_a_longer_chain_waits_link_by_link_and_a_loop_is_refused(api: TestClient
     assert refused.status_code == 422
     assert "does not come before" in refused.json()["error"]
     assert third == 3
+
+
+def test_metrics_from_elsewhere_become_a_run_and_leave_as_a_table(api: TestClient) -> None:
+    body = b'{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n'
+    made = api.post("/api/runs/import", params={"file": "mine.jsonl"}, content=body)
+    assert made.status_code == 201
+    assert (made.json()["kind"], made.json()["name"], made.json()["state"]) == (
+        "imported",
+        "mine",
+        "succeeded",
+    )
+    run = made.json()["id"]
+    assert run in [each["id"] for each in api.get("/api/runs").json()]
+    table = api.get(f"/api/runs/{run}/metrics.csv").text.splitlines()
+    assert table[0] == "step,time,loss"
+    assert [line.split(",")[2] for line in table[1:]] == ["2.0", "1.5"]
+    refused = api.post("/api/runs/import", params={"file": "mine.txt"}, content=body)
+    assert refused.status_code == 422
+    assert "trainer_state.json" in refused.json()["hint"]
+    assert api.get("/api/runs/999/metrics.csv").status_code == 404
+    assert api.delete(f"/api/runs/{run}").status_code == 204

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from studio import db
+from studio import db, runs
 from studio.models import Run, Sample, State
 from tests import made_runs
 
@@ -114,3 +114,12 @@ def test_answers_to_the_same_prompt_stand_side_by_side(database: Path) -> None:
     assert "matches" in text
     assert "differs" in text
     assert "&lt;i&gt;no" in text
+
+
+def test_an_imported_run_stands_beside_one_that_was_trained_here(database: Path) -> None:
+    with db.transaction() as session:
+        mine = made_runs.made(session, made_runs.base(session), made_runs.version(session), losses=[2.0])
+        other = runs.imported(session, "from a laptop", source="trainer_state.json")
+    answer = made_runs.fragments().get(f"/parts/compare?runs={mine.id},{other.id}")
+    assert answer.status_code == 200
+    assert "from a laptop" in answer.text

@@ -370,3 +370,17 @@ def test_a_run_whose_points_were_thinned_says_so_at_its_charts_and_in_its_histor
     told = view(run, "history")
     assert "Points thinned" in told
     assert "of 4,096 logged moments" in told
+
+
+def test_an_imported_run_says_where_it_comes_from_and_offers_no_clone(database: Path) -> None:
+    with db.transaction() as session:
+        run = runs.imported(session, "elsewhere", source="trainer_state.json", who="ada")
+        run.latest = {"loss": 1.5}
+    text = header(run)
+    assert "Imported from trainer_state.json." in text
+    assert "Clone with changes" not in text
+    assert "Compare" in text
+    assert f"/api/runs/{run.id}/metrics.csv" in view(run)
+    assert "Imported" in view(run, "history")
+    for tab in ("samples", "settings", "log"):
+        assert view(run, tab)
