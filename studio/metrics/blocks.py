@@ -147,8 +147,8 @@ def joined_lines(lines: Sequence[Line]) -> Line:
 
 def outline(line: Line, moments: int) -> Line:
     """The line in about two points for every OUTLINE of the block's moments, and its ends. Of two spikes that
-    leaves one: what lies farthest from the line is added. A metric that is logged less often than others keeps
-    more of its points, up to all."""
+    leaves one: what lies farthest from the line is added. A metric that is logged less often than others
+    keeps more of its points, up to all."""
     most = 2 * -(-moments // OUTLINE)
     if len(line) <= most:
         return line
