@@ -14,6 +14,7 @@ from studio import events, preferences, techniques
 from studio.errors import NotFound, StudioError
 from studio.guide import card, document, questions, rules
 from studio.models import Recommendation
+from studio.thresholds import merged
 
 THRESHOLDS = "thresholds"  # of studio.preferences
 
@@ -40,9 +41,7 @@ def set_thresholds(
     StudioError for a value that cannot be. Advice that was given keeps the thresholds of its time."""
     shipped = document.load()
     before = preferences.get(session, THRESHOLDS)
-    known = {name: value for name, value in before.items() if name in shipped.thresholds}
-    wanted = {name: value for name, value in (known | dict(changed)).items() if value is not None}
-    after = shipped.with_thresholds(wanted)
+    after = shipped.with_thresholds(merged(shipped.thresholds, before, changed))
     ours = {name: value for name, value in after.limits.items() if value != shipped.limits[name]}
     if ours != before:
         preferences.put(session, THRESHOLDS, ours, who)

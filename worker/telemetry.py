@@ -14,6 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from studio.exits import Exit
 from studio.logged import NAMES, is_of_a_step
+from worker.gauges import Gauges
 from worker.order import Order
 
 COMPLETE = "complete.json"  # written last into a checkpoint: without it the checkpoint does not count
@@ -48,6 +49,8 @@ class Telemetry(TrainerCallback):
         self.asked_to_stop = False
         self._told = 0.0
         self._first: tuple[int, float] | None = None
+        is_packed = order.arguments.get("packing")
+        self.gauges = Gauges(None if is_packed else order.parameters.get("max_length"))
 
     def stop_soon(self, *_signal: object) -> None:
         self.asked_to_stop = True
@@ -88,7 +91,8 @@ class Telemetry(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        self.spool.metric(state.global_step, logs or {})
+        read = self.gauges.read() if logs and "loss" in logs else {}
+        self.spool.metric(state.global_step, (logs or {}) | read)
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

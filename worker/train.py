@@ -60,6 +60,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     taken = Taken(rows, held_out, base, tokenizer)
     chosen = _choose(order, spool, taken)
     trainer = watcher.trainer = _make_trainer(order, spool, watcher, chosen, taken)
+    watcher.gauges.watch(trainer)
     sampler = samples.Sampler(order, spool, trainer, tokenizer)
     trainer.add_callback(sampler)
     if not _learn(order, spool, watcher, trainer, sampler):

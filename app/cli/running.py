@@ -64,6 +64,31 @@ def run_show(run_id: int, wait: bool) -> dict[str, Any]:
         time.sleep(0.5)
 
 
+@run.command("doctor")
+@click.argument("run_id", type=int)
+@answer(lambda data: _speak_doctor(data))
+def run_doctor(run_id: int) -> dict[str, Any]:
+    """What is wrong with a run, in its own numbers, and which settings would mend it."""
+    from app import diagnosis
+    from studio import db, runs
+
+    with db.reading() as session:
+        return diagnosis.of(session, runs.get(session, run_id))
+
+
+def _speak_doctor(data: dict[str, Any]) -> str:
+    if not data["findings"]:
+        return f"Nothing wrong found: {len(data['looked'])} rules looked at {data['steps']:,} steps."
+    parts = []
+    for found in data["findings"]:
+        mends = [
+            f"  {each['name']}: {each['before']} → {each['value']} ({each['why']})"
+            for each in found["changes"]
+        ]
+        parts.append("\n".join([f"{found['title']}: {found['diagnosis']}", *mends]))
+    return "\n\n".join(parts)
+
+
 @run.command("logs")
 @click.argument("run_id", type=int)
 @answer(lambda data: str(data["log"]).rstrip())

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from app import diagnosis
 from app.navigation import Page
 from app.pages import run_samples, run_settings, run_words
 from app.pages.runs import is_wanted
@@ -33,6 +34,7 @@ def compare(query: Query) -> Paced:
             "compare.html",
             say=run_words,
             runs=chosen,
+            marks=diagnosis.marks(session, chosen),
             gone=gone(session, query),
             most=MOST,
             others=offered(session, chosen, query.text("find")),

@@ -17,9 +17,11 @@ from app.setup import forecast, memory, offers, tracing, verdict
 from app.setup.offers import Version
 from app.setup.plan import Graded, Plan
 from studio import adapters, chains, estimate, graders, recommendations, runs, techniques
+from studio.doctor import checkups
 from studio.estimate import work
 from studio.graders import Grader
 from studio.guide import document
+from studio.models import Run
 from studio.techniques import Input
 
 # ---- head and technique -------------------------------------------------------------------------------
@@ -42,11 +44,22 @@ def head(sheet: Sheet) -> Markup:
         "new_run_head.html",
         advice=advice,
         clone=clone,
+        mended=mended(sheet, clone) if clone and setup.fix else None,
         origin=origin,
         origin_made=made,
         following=following,
         chosen=setup.technique,
     )
+
+
+def mended(sheet: Sheet, clone: Run) -> tuple[str, list[str]] | None:
+    """What the doctor found in the run that is cloned, and why it changes what it does; None where it would
+    no longer find that."""
+    for rule, found in checkups.of(sheet.session, clone).findings:
+        if rule.name == sheet.setup.fix:
+            kind = sheet.plan.technique.parameters
+            return rule.title, [f"{forms.title(kind, each.name)}: {each.why}" for each in found.changes]
+    return None
 
 
 def technique(sheet: Sheet) -> Markup:

@@ -29,7 +29,10 @@ GROUPS = {
         *("keep_best", "early_stopping"),
     ),
     "Samples": ("sample_prompts", "sample_tokens", "sample_steps"),
-    "Memory and speed": ("activation_checkpointing", "bf16", "torch_compile", "liger"),
+    "Memory and speed": (
+        *("activation_checkpointing", "bf16", "torch_compile", "liger"),
+        "dataloader_num_workers",
+    ),
 }
 GROUP_OF = {name: title for title, names in GROUPS.items() for name in names}
 

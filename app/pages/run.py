@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.navigation import Page
-from app.pages import run_samples, run_settings, run_story, run_words, waiting
+from app.pages import run_doctor, run_samples, run_settings, run_story, run_words, waiting
 from app.parts import Paced, Query, fragment, live, render, words
 from app.setup import offers
 from app.toolkit import html
@@ -164,6 +164,7 @@ VIEWS = {
 
 def build() -> None:
     html(live("run-header", every=1, rows=3), elem_id="run-header")
+    html(live(run_doctor.PART, every=3, rows=1), elem_id=run_doctor.PART)
     html(live("run-view", every=1, rows=6), elem_id="run-view")
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
-from app import forms
+from app import diagnosis, forms
 from app.navigation import Page
 from app.pages import run_words, runs_sweep, waiting
 from app.parts import Paced, Query, fragment, live, render
@@ -38,6 +38,7 @@ def runs_table(query: Query) -> Paced:
             say=run_words,
             queue=waiting.look(session),
             runs=shown,
+            marks=diagnosis.marks(session, shown),
             total=len(every),
             more=len(wanted) - len(shown),
             most=MOST,

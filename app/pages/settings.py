@@ -1,6 +1,7 @@
 """How this studio is set up at /settings: every setting with its meaning and the variable that changes it,
 versions, the data folder and the theme. Read only: settings come from the environment and are read once. What
-people set for the whole studio stands below: the guide's thresholds (`settings_thresholds`).
+people set for the whole studio stands below: the thresholds of the guide and of the doctor
+(`settings_thresholds`).
 """
 
 import os
@@ -118,6 +119,7 @@ def length(path: Path) -> int:
 def build() -> None:
     html(live("settings", every=0, rows=8), elem_id="settings")
     html(live(settings_thresholds.PART, every=0, rows=8), elem_id=settings_thresholds.PART)
+    html(live(settings_thresholds.DOCTOR, every=0, rows=8), elem_id=settings_thresholds.DOCTOR)
     gr.HTML(
         '<span class="hidden" aria-hidden="true"></span>',
         js_on_load=f'import("{assets.address("theme_choice.js")}")',

@@ -65,8 +65,9 @@ class Traced(BaseModel):
 
 class Setup(BaseModel):
     """`parameters` and `adapter_parameters` hold what the person changed; texts that are no number yet stay
-    texts. `problem` is the last refusal; `clone` and `origin` name the run this began as or goes on from.
-    `grader_keys` names the graders for the page, one each, however they are ordered."""
+    texts. `problem` is the last refusal; `clone` and `origin` name the run this began as or goes on from,
+    `fix` the finding of the doctor that the clone mends. `grader_keys` names the graders for the page, one
+    each, however they are ordered."""
 
     technique: str = ""
     adapter: str = ""
@@ -84,6 +85,7 @@ class Setup(BaseModel):
     chain: Chain = Field(default_factory=Chain)
     recommendation: int | None = None
     clone: int | None = None
+    fix: str = ""
     origin: int | None = None
     gpus: int = 1
     priority: int = 0

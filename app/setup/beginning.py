@@ -12,6 +12,7 @@ from app.setup.plan import Plan
 from studio import adapters, drafts, graders, lineage, recommendations, runs, techniques, weights
 from studio.adapters import Adapter
 from studio.datasets import library
+from studio.doctor import checkups
 from studio.errors import NotFound
 from studio.models import Run, State
 from studio.runs import RunConfig
@@ -27,7 +28,7 @@ def current(session: Session, asked: Mapping[str, str]) -> Setup:
 
 def begin(session: Session, asked: Mapping[str, str]) -> Setup:
     if asked.get("clone"):
-        return _clone(session, _whole(asked["clone"], "run"))
+        return _clone(session, _whole(asked["clone"], "run"), asked.get("fix", ""))
     setup = Setup()
     origin = runs.get(session, _whole(asked["from"], "run")) if asked.get("from") else None
     if origin is not None:
@@ -67,9 +68,15 @@ def fitting_adapter(technique: Technique, wanted: str = "") -> Adapter:
     return fitting[0]
 
 
-def _clone(session: Session, run_id: int) -> Setup:
-    setup = of_config(session, runs.config_of(runs.get(session, run_id)))
-    setup.clone = run_id
+def _clone(session: Session, run_id: int, fix: str) -> Setup:
+    """The run once more; with what the doctor would change against its finding `fix`."""
+    run = runs.get(session, run_id)
+    config = runs.config_of(run)
+    found = next((found for rule, found in checkups.of(session, run).findings if rule.name == fix), None)
+    if found is not None:
+        config.parameters |= {change.name: change.value for change in found.changes}
+    setup = of_config(session, config)
+    setup.clone, setup.fix = run_id, fix if found else ""
     return setup
 
 

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,14 @@ Z = 1.96
 @dataclass
 class Trained:
     """What a training left: its folder, the metrics it logged (one dict a moment, with `step`), its report,
-    and what it cost in seconds."""
+    what it cost in seconds, and why it failed, where it was allowed to."""
 
     order: Order
     logged: list[dict[str, Any]]
     report: dict[str, Any]
     wall: float
     cpu: float
+    error: dict[str, Any] = field(default_factory=dict)
 
     def series(self, key: str) -> list[float]:
         return [row[key] for row in self.logged if isinstance(row.get(key), int | float)]
@@ -61,10 +62,13 @@ def train(
     parts: Sequence[GraderOrder] = (),
     input_models: dict[str, Path] | None = None,
     input_data: dict[str, tuple[str, Sequence[dict]]] | None = None,
+    may_fail: bool = False,
+    carry_out: Callable[[Path], tuple[int, str]] | None = None,
     **settings: Any,
 ) -> Trained:
     """One training with the settings the studio suggests for the starter, in a process of its own as the
-    studio starts it: `python -m worker.train FOLDER`. `input_data` is {name: (shape, rows)}."""
+    studio starts it: `python -m worker.train FOLDER`, or as `carry_out` does, which returns the exit code and
+    what was said. `input_data` is {name: (shape, rows)}."""
     technique, kind = techniques.get(name), adapters.get(adapter)
     run = folder / "runs" / "1"
     run.mkdir(parents=True)
@@ -93,6 +97,18 @@ def train(
         order.input_data[key] = written(run / f"{key}.jsonl", its, found)
     order.write()
     wall, cpu = time.perf_counter(), cpu_of_children()
+    code, told = (carry_out or in_a_process)(run)
+    wall, cpu = time.perf_counter() - wall, cpu_of_children() - cpu
+    if code and not may_fail:
+        raise RuntimeError(f"{name} ended with {code}: {told[-3000:]}")
+    said = [json.loads(line) for line in order.spool.read_text().splitlines()]
+    logged = [{"step": line["step"], **line["data"]} for line in said if line["kind"] == "metric"]
+    reports = [line["data"] for line in said if line["kind"] == "report"]
+    errors = [line["data"] for line in said if line["kind"] == "error"]
+    return Trained(order, logged, reports[-1] if reports else {}, wall, cpu, errors[-1] if errors else {})
+
+
+def in_a_process(run: Path) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-m", "worker.train", str(run)],
         cwd=ROOT,
@@ -101,13 +117,7 @@ def train(
         check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-    wall, cpu = time.perf_counter() - wall, cpu_of_children() - cpu
-    if done.returncode:
-        raise RuntimeError(f"{name} ended with {done.returncode}: {done.stderr[-3000:]}")
-    said = [json.loads(line) for line in order.spool.read_text().splitlines()]
-    logged = [{"step": line["step"], **line["data"]} for line in said if line["kind"] == "metric"]
-    reports = [line["data"] for line in said if line["kind"] == "report"]
-    return Trained(order, logged, reports[-1] if reports else {}, wall, cpu)
+    return done.returncode, done.stderr
 
 
 def written(path: Path, shape: str, rows: Sequence[dict]) -> DataOrder:

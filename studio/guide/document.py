@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from studio.errors import StudioError
 from studio.guide.expressions import Expression, compile_expression, normalise
+from studio.thresholds import Threshold, with_own
 
 # What flags, cautions, gaps and next steps may look at beside the answers (made in rules.py).
 OUTCOME_NAMES = frozenset(
@@ -76,16 +77,6 @@ class Question(_Part):
     def phrases(self) -> dict[str | int, str]:
         """Option value to the phrase sentences use for it."""
         return {option.value: option.phrase for option in self.options}
-
-
-class Threshold(_Part):
-    """A number that rules speak of as `T[name]`; `title` and `help` say it in plain words."""
-
-    title: str
-    help: str
-    value: float | int
-    source: str
-    whole: bool = True
 
 
 class Rule(_Conditional):
@@ -284,20 +275,7 @@ class Guide(_Part):
 
     def with_thresholds(self, changed: Mapping[str, float | int]) -> "Guide":
         """The same guide with thresholds of your own. Raises StudioError for a wrong name or value."""
-        thresholds = dict(self.thresholds)
-        for name, value in changed.items():
-            if name not in thresholds:
-                raise StudioError(
-                    f"The guide has no threshold called '{name}'.",
-                    hint="It knows: " + ", ".join(sorted(thresholds)) + ".",
-                    field=name,
-                )
-            shipped = thresholds[name]
-            _check_threshold(name, shipped, value)
-            if value != shipped.value:
-                source = f"set in this studio, shipped as {shipped.value:,g}"
-                ours = int(value) if shipped.whole else value
-                thresholds[name] = shipped.model_copy(update={"value": ours, "source": source})
+        thresholds = with_own(self.thresholds, changed, "guide")
         for lower, upper in self.ascending:
             if thresholds[lower].value > thresholds[upper].value:
                 raise StudioError(
@@ -341,15 +319,6 @@ class Guide(_Part):
         unknown |= part.expression.thresholds - set(self.thresholds)
         if unknown:
             raise ValueError(f"{part.when!r} mentions the unknown {', '.join(sorted(unknown))}")
-
-
-def _check_threshold(name: str, shipped: Threshold, value: float | int) -> None:
-    kind = "a whole number" if shipped.whole else "a number"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value < float("inf") or (shipped.whole and value != int(value)):
-        raise StudioError(
-            f"The threshold “{shipped.title}” cannot be {value!r}.", hint=f"Give {kind} above 0.", field=name
-        )
 
 
 @cache

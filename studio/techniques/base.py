@@ -8,7 +8,7 @@ from pydantic import field_validator
 
 from studio.adapters import Adapter
 from studio.parameters import Parameters, about, setting
-from studio.techniques.metrics import MetricInfo, common_metrics
+from studio.techniques.metrics import MetricInfo, common_metrics, gauges
 
 Switch = Literal["auto", "on", "off"]
 TINY = 50_000_000  # parameters; below, a model is trained like one being pretrained
@@ -201,6 +201,17 @@ class TrainingParameters(Parameters):
         source="TRL trains in bfloat16 too where fp16 is not asked for; on a CPU it is slower",
         ours=True,
     )
+    dataloader_num_workers: int = setting(
+        0,
+        "Loader processes",
+        "Processes that make rows ready while the device trains. 0: the trainer does it itself, which is "
+        "enough "
+        "unless it waits for data.",
+        unit="processes",
+        source=TRANSFORMERS,
+        ge=0,
+        le=64,
+    )
     torch_compile: Switch = setting(
         "auto",
         "Compile",
@@ -319,6 +330,10 @@ class Technique:
     order: int = 100
     suggestions: Callable[[str, int | None], dict[str, Suggestion]] = lambda adapter, size: {}
     """(adapter name, model parameters) → the settings for which this model wants another value."""
+
+    def __post_init__(self) -> None:
+        """The worker's own readings stand after what the trainer logs."""
+        object.__setattr__(self, "metrics", [*self.metrics, *gauges()])
 
     def suggest(self, adapter: str, size: int | None) -> dict[str, Any]:
         """The values of `suggestions`."""

@@ -74,3 +74,24 @@ def common_metrics() -> list[MetricInfo]:
             "How strongly the data pulls on the weights. Sudden peaks warn of too high a learning rate.",
         ),
     ]
+
+
+def gauges() -> list[MetricInfo]:
+    """What the worker reads off every trainer (`worker/gauges.py`), besides what that logs by itself."""
+    return [
+        MetricInfo(
+            "learned_tokens",
+            "Tokens learned from",
+            "Throughput",
+            "Share of the tokens read that count in the loss. Prompts are read without being learned.",
+        ),
+        MetricInfo(
+            "rows_cut", "Rows cut off", "Throughput", "Share of the rows that fill the longest length."
+        ),
+        MetricInfo(
+            "data_wait",
+            "Waiting for data",
+            "Throughput",
+            "Share of the time in which training waits for its next rows.",
+        ),
+    ]

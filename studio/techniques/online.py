@@ -223,6 +223,24 @@ CLIPPED_TOKENS = Healthy(
     "go far further than it may",
     high=0.2,
 )
+SPREAD = Healthy(
+    "What one right answer in 400 leaves, where rewards are 0 or 1: with less there is hardly anything to "
+    "learn "
+    "from",
+    low=0.05,
+)
+GROUPS_WITHOUT_SIGNAL = Healthy(
+    "The studio's rule: beyond one half, more is generated in vain than to learn from (DAPO, arXiv "
+    "2503.14476, "
+    "section 3.2)",
+    high=0.5,
+)
+UNDECIDED = Healthy("arXiv 2505.22617: the reward stops rising as the entropy is used up", low=0.01)
+NATS_OF_A_TOKEN = Healthy(
+    "The studio's rule: over 100 tokens these are the 50 nats at which arXiv 2403.17031 found models "
+    "over-optimised",
+    high=0.5,
+)
 
 
 def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list[MetricInfo]:
@@ -242,11 +260,7 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
             "Spread of the reward",
             "Reward",
             "Standard deviation over the batch. Near zero there is nothing to compare.",
-            healthy=Healthy(
-                "What one right answer in 400 leaves, where rewards are 0 or 1: with less there is hardly "
-                "anything to learn from",
-                low=0.05,
-            ),
+            healthy=SPREAD,
         ),
         MetricInfo(
             "eval_reward_std",
@@ -269,11 +283,7 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
             "Groups",
             "Share of groups whose answers all got the same reward. They teach nothing. Above one half most "
             "of the generation is wasted: take easier or harder prompts, more answers per prompt, or DAPO.",
-            healthy=Healthy(
-                "The studio's rule: beyond one half, more is generated in vain than to learn from (DAPO, "
-                "arXiv 2503.14476, section 3.2)",
-                high=0.5,
-            ),
+            healthy=GROUPS_WITHOUT_SIGNAL,
         ),
         *more,
         *tools.METRICS,
@@ -307,7 +317,7 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
             "How undecided the model is about each token. Falls slowly as it learns. A fall to near zero is "
             "collapse: all answers become alike, groups lose their spread and learning stops.",
             unit="nats",
-            healthy=Healthy("arXiv 2505.22617: the reward stops rising as the entropy is used up", low=0.01),
+            healthy=UNDECIDED,
         ),
         MetricInfo(
             "kl",
@@ -316,11 +326,7 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
             "How far the model has moved from the one it started from, per token. Logged where the KL weight "
             "is above zero. A steep rise comes before gibberish.",
             unit="nats",
-            healthy=Healthy(
-                "The studio's rule: over 100 tokens these are the 50 nats at which arXiv 2403.17031 found "
-                "models over-optimised",
-                high=0.5,
-            ),
+            healthy=NATS_OF_A_TOKEN,
         ),
         MetricInfo(
             "completions/mean_length", "Length", "Length", "Mean length of the answers.", unit="tokens"
