@@ -13,8 +13,7 @@ from studio.thresholds import Threshold
 PART, DOCTOR = "settings-thresholds", "settings-doctor"
 GUIDE_WORDS = (
     "From these numbers on the guide advises one thing rather than another. Set your own where you know "
-    "better: "
-    "new answers use them, answers that were given keep theirs."
+    "better: new answers use them, answers that were given keep theirs."
 )
 DOCTOR_WORDS = (
     "From these numbers on the run doctor says that something is wrong. Set your own where your runs are "

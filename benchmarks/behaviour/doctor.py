@@ -24,14 +24,15 @@ from torch.utils.data import dataloader
 from benchmarks.behaviour import harness, light, supervised
 from benchmarks.behaviour.harness import EXACT, Trained
 from benchmarks.behaviour.reasoning import prompts, talking_on
-from benchmarks.sft_sample import ROOT, STARTER, read
-from studio import weights
+from benchmarks.sft_sample import STARTER, read
+from studio import doctor, weights
+from studio.doctor import Checkup, Rule
+from tests.studio.doctor import recordings
 from worker import train
 from worker.order import GraderOrder, Order
 
-RECORDED = ROOT / "tests" / "studio" / "doctor" / "recorded"
 SEED = 1
-WAIT = 0.5  # seconds a batch that comes slowly is waited for
+WAIT = 1.5  # seconds a batch that comes slowly is waited for
 Rows = Sequence[dict[str, Any]]
 
 
@@ -96,13 +97,21 @@ def grader(name: str, weight: float = 1.0, **parameters: Any) -> GraderOrder:
 NEVER = grader("contains", phrases=["no answer says this"])
 ALWAYS = grader("length", at_least=0, at_most=10_000)
 LONG = grader("length", unit="characters", at_least=600, at_most=10_000, margin=600)
+ORAL = grader("contains", weight=3.0, phrases=['"route": "oral"'])
 REASONING = {
     "rows": prompts,
     "shape": "prompt",
     "start": "taught",
     "settings": {"per_device_train_batch_size": 32, "max_steps": 16},
 }
-PPO = REASONING | {"settings": {"per_device_train_batch_size": 16, "max_steps": 48}}
+LONGER = REASONING | {"settings": {"per_device_train_batch_size": 48, "max_steps": 24}}
+PPO = REASONING | {"settings": {"per_device_train_batch_size": 24, "max_steps": 80}}
+ORALLY = REASONING | {
+    "start": "",
+    "parts": (*EXACT, ORAL),
+    "settings": {"per_device_train_batch_size": 48, "max_steps": 40},
+}
+TALKATIVE = REASONING | {"start": "talkative", "parts": (LONG,)}
 PAIRS = {"rows": pairs, "shape": "preference", "start": "taught"}
 CHATS = {"rows": chats, "shape": "chat"}
 
@@ -161,10 +170,17 @@ BAD = [
     bad("rloo_always_right", "rloo", "no_signal", REASONING, parts=(ALWAYS,)),
     bad("ppo_never_right", "ppo", "no_signal", PPO, parts=(NEVER,)),
     bad("dapo_never_right", "dapo", "no_signal", REASONING, parts=(NEVER,)),
-    bad("grpo_collapses", "grpo", "entropy", REASONING, parts=tuple(EXACT), learning_rate=5e-3),
-    bad("rloo_collapses", "rloo", "entropy", REASONING, parts=tuple(EXACT), learning_rate=5e-3),
-    bad("grpo_runs_away", "grpo", "kl", REASONING, parts=tuple(EXACT), learning_rate=3e-3, beta=0.0001),
-    bad("ppo_runs_away", "ppo", "kl", PPO, parts=tuple(EXACT), learning_rate=3e-3, kl_coef=0.0001),
+    bad("grpo_collapses", "grpo", "entropy", ORALLY, learning_rate=1e-3),
+    bad("rloo_collapses", "rloo", "entropy", ORALLY, learning_rate=1e-3),
+    bad("grpo_runs_away", "grpo", "kl", TALKATIVE, learning_rate=2e-3, beta=1e-4),
+    bad(
+        "ppo_runs_away",
+        "ppo",
+        "kl",
+        TALKATIVE | {"settings": PPO["settings"]},
+        learning_rate=2e-3,
+        kl_coef=1e-4,
+    ),
     bad(
         "grpo_cut_off",
         "grpo",
@@ -198,7 +214,7 @@ BAD = [
         max_completion_length=160,
     ),
     bad("sft_learns_prompts", "sft", "masks", CHATS, loss_on="everything", max_steps=60),
-    bad("sft_learns_nothing", "sft", "masks", CHATS, max_length=24, max_steps=30),
+    bad("sft_learns_nothing", "sft", "masks", CHATS, max_length=16, max_steps=30),
     bad("sft_rows_cut", "sft", "rows_cut", CHATS, max_length=48, max_steps=60),
     bad("sft_slow_data", "sft", "loader", CHATS, max_steps=40),
 ]
@@ -218,7 +234,7 @@ HEALTHY = [
     healthy("kto", {"rows": thumbs, "shape": "labelled", "start": "taught"}),
     *(healthy(name, REASONING, parts=tuple(EXACT)) for name in ("grpo", "dr_grpo", "dapo", "gspo", "rloo")),
     healthy("ppo", PPO, parts=tuple(EXACT)),
-    healthy("grpo", REASONING, "_lora", parts=tuple(EXACT), adapter="lora", beta=0.04),
+    healthy("grpo", LONGER, "_lora", parts=tuple(EXACT), adapter="lora", beta=0.04),
     healthy("embedding", {"rows": lambda: light.read("direction_search", "train"), "shape": "retrieval"}),
     healthy(
         "feature_classifier",
@@ -318,14 +334,45 @@ def recording(case: Case, made: Trained) -> dict[str, Any]:
 
 
 def record(cases: Sequence[Case]) -> None:
-    RECORDED.mkdir(parents=True, exist_ok=True)
+    recordings.FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         starts = Starts(Path(folder))
         for case in cases:
             made = carry_out(case, starts, Path(folder) / case.name)
             text = json.dumps(recording(case, made), separators=(",", ":"))
-            (RECORDED / f"{case.name}.json").write_text(text + "\n")
+            (recordings.FOLDER / f"{case.name}.json").write_text(text + "\n")
             print(f"{case.name}: {made.wall:.0f} s {made.error.get('message', '')}", flush=True)
+
+
+# ---- what the doctor says of them
+
+
+def report() -> str:
+    """For every rule: the bad runs it should find and found, and the healthy runs it looked at and raised an
+    alarm in."""
+    limits = {name: each.value for name, each in doctor.shipped().items()}
+    seen = [(each, doctor.diagnose(each.patient, limits)) for each in recordings.every()]
+    rows = []
+    for rule in doctor.all():
+        bad = [checkup for each, checkup in seen if each.wanted == rule.name]
+        well = [checkup for each, checkup in seen if not each.wanted and rule in checkup.looked]
+        hits, alarms = (sum(_speaks(rule, each) for each in some) for some in (bad, well))
+        rows.append([rule.title, f"{hits} of {len(bad)}", f"{alarms} of {len(well)}"])
+    ill = [each.wanted in {rule.name for rule, _ in found.findings} for each, found in seen if each.wanted]
+    sound = [not found.findings for each, found in seen if not each.wanted]
+    counted = f"{sum(ill)} bad runs found of {len(ill)}; {sum(sound)} healthy of {len(sound)} without alarm."
+    names = sorted({each.patient.technique.title for each, _ in seen if not each.wanted})
+    return "\n\n".join(
+        [
+            harness.table(["rule", "bad runs found", "healthy runs with an alarm"], rows),
+            counted,
+            f"Healthy runs: {', '.join(names)}.",
+        ]
+    )
+
+
+def _speaks(rule: Rule, checkup: Checkup) -> bool:
+    return any(each is rule for each, _ in checkup.findings)
 
 
 def main() -> None:
@@ -337,6 +384,8 @@ def main() -> None:
     cases = [known[name] for name in given.only or known]
     if given.record:
         record(cases)
+    else:
+        print(report())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What a rule of the doctor is, what it is shown of a run, and what it says."""
 
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,12 @@ Severity = Literal["error", "warning"]
 ENOUGH = 8  # points, below which a curve says nothing yet
 LAST = 0.2  # share of a curve that is its end
 FEWEST = 3  # points of its end, and all of its beginning: later it has moved
+CERTAIN = 3  # standard errors that a change must be
 OUR_RULE = "The studio's rule"
+
+# Of a normal distribution: the median of the difference of two draws, and the standard error of a median
+# beside that of a mean, in standard deviations.
+MEDIAN_OF_DIFFERENCES, MEDIAN_FOR_MEAN = 0.954, 1.253
 
 
 @dataclass(frozen=True)
@@ -41,11 +47,12 @@ class Series:
     @cached_property
     def smooth(self) -> "Series":
         """Each value as the median of five: a spike is no trend."""
-        values = self.finite.values
-        return Series(
-            self.finite.steps,
-            [statistics.median(values[max(0, at - 2) : at + 3]) for at in range(len(values))],
-        )
+        return self.smoothed(5)
+
+    def smoothed(self, window: int) -> "Series":
+        values, side = self.finite.values, window // 2
+        medians = [statistics.median(values[max(0, at - side) : at + side + 1]) for at in range(len(values))]
+        return Series(self.finite.steps, medians)
 
     @cached_property
     def start(self) -> float:
@@ -57,14 +64,35 @@ class Series:
         """Where it is: the median of its last fifth."""
         return statistics.median(self.finite.values[-max(FEWEST, round(len(self.finite) * LAST)) :])
 
+    @cached_property
+    def noise(self) -> float:
+        """By how much it differs from one point to the next without a trend, as a standard deviation."""
+        steps = [abs(b - a) for a, b in itertools.pairwise(self.finite.values)]
+        return statistics.median(steps) / MEDIAN_OF_DIFFERENCES if steps else 0.0
+
+    @cached_property
+    def unsure(self) -> float:
+        """By how much more than its start it may really have begun with: what its later half differs by,
+        beside where that lies. The first points are few, and their rows may have been easy ones."""
+        late = self[len(self) // 2 :]
+        level = abs(statistics.median(late.finite.values)) if len(late.finite) else 0.0
+        return math.sqrt(FEWEST) * late.noise / level if level else 0.0
+
+    @cached_property
+    def drift(self) -> tuple[float, float, float]:
+        """The medians of its first and of its last fifth, and the standard error of their difference."""
+        values = self.finite.values
+        part = max(FEWEST, round(len(values) * LAST))
+        error = self.noise * MEDIAN_FOR_MEAN * math.sqrt(2 / part)
+        return statistics.median(values[:part]), statistics.median(values[-part:]), error
+
     def since(self, holds: Callable[[float], bool]) -> float:
         """The first step from which on it held without a break, spikes aside."""
-        since = self.steps[-1]
-        for step, value in zip(reversed(self.smooth.steps), reversed(self.smooth.values), strict=True):
-            if not holds(value):
-                break
-            since = step
-        return since
+        since = len(self.finite)
+        while since and holds(self.smooth.values[since - 1]):
+            since -= 1
+        points = zip(self.finite.steps[since:], self.finite.values[since:], strict=True)
+        return next((step for step, value in points if holds(value)), self.steps[-1])
 
 
 @dataclass(frozen=True)

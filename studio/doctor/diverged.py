@@ -48,7 +48,7 @@ def _blown_up(patient: Patient, limits: Limits) -> Finding | None:
     if patient.answers_itself or not patient.has("loss"):
         return None
     loss = patient.series["loss"]
-    limit = limits["diverged_loss"] * loss.start
+    limit = limits["diverged_loss"] * loss.start * (1 + loss.unsure)
     if loss.start <= 0 or loss.end <= limit:
         return None
     said = f"The loss began at {number(loss.start)} and is at {number(loss.end)}: the model has unlearned."
@@ -77,8 +77,8 @@ RULE = Rule(
     name="diverged",
     title="Diverged",
     explanation="Each step made things worse, faster than the next could mend them. What was learned "
-    "before is "
-    "gone; going on, or resuming, will not bring it back. Nearly always the learning rate is too high.",
+    "before is gone; going on, or resuming, will not bring it back. Nearly always the learning rate is "
+    "too high.",
     concerns=lambda patient: "loss" in patient.series,
     examine=examine,
     thresholds={

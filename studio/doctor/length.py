@@ -45,8 +45,7 @@ def examine(patient: Patient, limits: Limits) -> Finding | None:
     )
     besides = (
         "Add the grader “Soft overlong punishment”, which tells long-winded from wrong, and look for a "
-        "grader "
-        "that pays for words. Dr. GRPO leaves out the term that favours long wrong answers."
+        "grader that pays for words. Dr. GRPO leaves out the term that favours long wrong answers."
     )
     return Finding("warning", said, shown, _bounded(patient), besides)
 
@@ -99,8 +98,7 @@ RULE = Rule(
     name="length",
     title="Length hacking",
     explanation="The model has found that length pays: a grader likes words, or long wrong answers are "
-    "punished "
-    "less a token. Such answers cost more to make and to read, and are no better.",
+    "punished less a token. Such answers cost more to make and to read, and are no better.",
     concerns=lambda patient: patient.answers_itself and patient.has(LENGTH, REWARD),
     examine=examine,
     thresholds={

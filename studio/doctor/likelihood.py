@@ -1,11 +1,15 @@
 """The margin between chosen and rejected answers grows while the chosen ones get less likely themselves."""
 
+import statistics
+
 from studio.doctor.base import (
+    CERTAIN,
     Change,
     Finding,
     Limits,
     Patient,
     Rule,
+    Series,
     evidence,
     number,
     share,
@@ -13,18 +17,19 @@ from studio.doctor.base import (
     threshold,
 )
 
-CHOSEN, MARGIN = "logps/chosen", "rewards/margins"
+CHOSEN, REWARD, MARGIN = "logps/chosen", "rewards/chosen", "rewards/margins"
 
 
 def examine(patient: Patient, limits: Limits) -> Finding | None:
     chosen, margin = patient.series[CHOSEN], patient.series[MARGIN]
-    fallen = (chosen.start - chosen.end) / abs(chosen.start) if chosen.start else 0.0
+    before, now = _as_of_the_same_rows(patient) or _as_of_each_batch(chosen)
+    fallen = (before - now) / abs(before) if before else 0.0
     if margin.end <= margin.start or fallen < limits["likelihood_fall"]:
         return None
-    floor = chosen.start - limits["likelihood_fall"] * abs(chosen.start)
+    floor = before - limits["likelihood_fall"] * abs(before)
     said = (
         f"The margin grew from {number(margin.start)} to {number(margin.end)}, but the chosen answers became "
-        f"less likely too: from {number(chosen.start)} to {number(chosen.end)} nats, {share(fallen)} more "
+        f"less likely too: from {number(before)} to {number(now)} nats, {share(fallen)} more "
         "to pay."
     )
     shown = (
@@ -33,12 +38,28 @@ def examine(patient: Patient, limits: Limits) -> Finding | None:
     )
     besides = (
         "Iterative RPO and ORPO keep a likelihood term on the chosen answers. Pairs made from the model's "
-        "own "
-        "answers lie nearer to what it would say, so that there is less to push away."
+        "own answers lie nearer to what it would say, so that there is less to push away."
     )
     return Finding(
         "warning", said, shown, slower(patient, "The fall comes with long steps") + _nearer(patient), besides
     )
+
+
+def _as_of_the_same_rows(patient: Patient) -> tuple[float, float] | None:
+    """Their log-probability under the model it started from, and now. A reward is β times the difference of
+    just the same rows, so that it does not matter how likely those of a batch are."""
+    beta = patient.settings.get("beta")
+    if not (patient.technique.reference and beta and patient.has(REWARD)):
+        return None
+    pairs = zip(patient.series[CHOSEN].values, patient.series[REWARD].values, strict=False)
+    began = statistics.median(logp - reward / beta for logp, reward in pairs)
+    return began, began + patient.series[REWARD].end / beta
+
+
+def _as_of_each_batch(chosen: Series) -> tuple[float, float]:
+    """The medians of the first and the last fifth; the same twice where batches differ by more."""
+    before, now, error = chosen.drift
+    return (before, now) if before - now > CERTAIN * error else (before, before)
 
 
 def _nearer(patient: Patient) -> tuple[Change, ...]:

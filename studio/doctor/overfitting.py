@@ -36,9 +36,8 @@ def examine(patient: Patient, limits: Limits) -> Finding | None:
     name = "loss" if better == "lower" else "reward"
     said = (
         f"The held-out {name} was best at step {step:,.0f} ({number(held_out.values[best])}) and is "
-        f"{share(worse)} worse "
-        f"now ({number(held_out.values[-1])}), while the training {name} went on from {number(before)} to "
-        f"{number(after)}."
+        f"{share(worse)} worse now ({number(held_out.values[-1])}), while the training {name} went on from "
+        f"{number(before)} to {number(after)}."
     )
     shown = (
         Evidence(key, step, held_out.values[best], held_out.values[-1]),
@@ -102,8 +101,7 @@ RULE = Rule(
             "Share by which the held-out figure has to be worse than its best.",
             0.1,
             f"{OUR_RULE}: wide of the noise of 200 held-out rows (Prechelt, “Early Stopping – But When?”, "
-            "1998, "
-            "stops at a loss of 5 % and more)",
+            "1998, stops at a loss of 5 % and more)",
         )
     },
     order=40,

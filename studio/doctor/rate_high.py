@@ -12,19 +12,22 @@ from studio.doctor.base import (
     threshold,
 )
 
+WINDOW = 9  # points, in the median of which a jump has to show
+
 
 def examine(patient: Patient, limits: Limits) -> Finding | None:
     loss = patient.series["loss"]
-    top = max(loss.smooth.values)
-    step = loss.smooth.steps[loss.smooth.values.index(top)]
-    limit = limits["rate_high_jump"] * loss.start
+    smooth = loss.smoothed(WINDOW)
+    top = max(smooth.values)
+    step = smooth.steps[smooth.values.index(top)]
+    limit = limits["rate_high_jump"] * loss.start * (1 + loss.unsure)
     if loss.start <= 0 or top <= limit:
         return None
     said = (
         f"The loss jumped from {number(loss.start)} to {number(top)} by step {step:,.0f}, and has to make "
         "up for it since."
     )
-    first = next(s for s, v in zip(loss.smooth.steps, loss.smooth.values, strict=True) if v > limit)
+    first = next(s for s, v in zip(smooth.steps, smooth.values, strict=True) if v > limit)
     changes = slower(patient, "The loss should fall from the first steps on")
     return Finding("warning", said, (Evidence("loss", first, loss.start, top, limit),), changes)
 
@@ -39,7 +42,7 @@ RULE = Rule(
     thresholds={
         "rate_high_jump": threshold(
             "Learning rate too high: jump of the loss",
-            "So many times the loss it began with, in the median of five logged steps.",
+            "So many times the loss it began with, in the median of nine logged steps.",
             2,
             f"{OUR_RULE}: rows of a batch differ by less; healthy runs of every technique stay below",
         )

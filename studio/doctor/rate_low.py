@@ -1,6 +1,7 @@
 """The learning rate is too low: after all these steps the model is where it was."""
 
 from studio.doctor.base import (
+    CERTAIN,
     OUR_RULE,
     Change,
     Finding,
@@ -9,7 +10,6 @@ from studio.doctor.base import (
     Rule,
     evidence,
     number,
-    share,
     threshold,
 )
 
@@ -18,16 +18,15 @@ def examine(patient: Patient, limits: Limits) -> Finding | None:
     rate, advised = patient.settings["learning_rate"], patient.advised["learning_rate"]
     key = "reward" if patient.answers_itself else "loss"
     series = patient.series[key]
-    if rate * limits["rate_low_factor"] > advised or series.start == 0:
+    before, now, error = series.drift
+    moved = abs(now - before)
+    if rate * limits["rate_low_factor"] > advised:
         return None
-    moved = abs(series.end - series.start) / abs(series.start)
-    if moved >= limits["rate_low_moved"]:
+    if moved > CERTAIN * error and moved >= limits["rate_low_moved"] * abs(before):
         return None
-    name = "reward" if patient.answers_itself else "loss"
     said = (
-        f"After {series.steps[-1]:,.0f} steps the {name} has moved by {share(moved)}, from "
-        f"{number(series.start)} to "
-        f"{number(series.end)}; the learning rate is {rate:g}, {advised / rate:,.0f} times below what is "
+        f"After {series.steps[-1]:,.0f} steps the {key} has hardly moved: from {number(before)} to "
+        f"{number(now)}. The learning rate is {rate:g}, {advised / rate:,.0f} times below what is "
         "recommended here."
     )
     why = "Recommended for this technique, this adapter and a model of this size"
@@ -37,7 +36,10 @@ def examine(patient: Patient, limits: Limits) -> Finding | None:
 
 def concerns(patient: Patient) -> bool:
     rates = patient.settings.get("learning_rate") and patient.advised.get("learning_rate")
-    return bool(rates) and patient.has("reward" if patient.answers_itself else "loss")
+    key = "reward" if patient.answers_itself else "loss"
+    if not rates or not patient.has(key):
+        return False
+    return patient.series[key].steps[-1] >= (patient.total_steps or 0) / 2  # before that it may still warm up
 
 
 RULE = Rule(

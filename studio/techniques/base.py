@@ -205,8 +205,7 @@ class TrainingParameters(Parameters):
         0,
         "Loader processes",
         "Processes that make rows ready while the device trains. 0: the trainer does it itself, which is "
-        "enough "
-        "unless it waits for data.",
+        "enough unless it waits for data.",
         unit="processes",
         source=TRANSFORMERS,
         ge=0,

@@ -225,15 +225,8 @@ CLIPPED_TOKENS = Healthy(
 )
 SPREAD = Healthy(
     "What one right answer in 400 leaves, where rewards are 0 or 1: with less there is hardly anything to "
-    "learn "
-    "from",
+    "learn from",
     low=0.05,
-)
-GROUPS_WITHOUT_SIGNAL = Healthy(
-    "The studio's rule: beyond one half, more is generated in vain than to learn from (DAPO, arXiv "
-    "2503.14476, "
-    "section 3.2)",
-    high=0.5,
 )
 UNDECIDED = Healthy("arXiv 2505.22617: the reward stops rising as the entropy is used up", low=0.01)
 NATS_OF_A_TOKEN = Healthy(
@@ -283,7 +276,11 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
             "Groups",
             "Share of groups whose answers all got the same reward. They teach nothing. Above one half most "
             "of the generation is wasted: take easier or harder prompts, more answers per prompt, or DAPO.",
-            healthy=GROUPS_WITHOUT_SIGNAL,
+            healthy=Healthy(
+                "The studio's rule: beyond one half, more is generated in vain than to learn from (DAPO, "
+                "arXiv 2503.14476, section 3.2)",
+                high=0.5,
+            ),
         ),
         *more,
         *tools.METRICS,
