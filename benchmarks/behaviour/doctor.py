@@ -64,6 +64,20 @@ def other_chats() -> Rows:
     return read("train")[400:440]
 
 
+def one_word() -> Rows:
+    """Thirty directions at once, and one word for an answer."""
+    asked = [row["messages"][-2]["content"] for row in chats()]
+    return [
+        {
+            "messages": [
+                {"role": "user", "content": " ".join(asked[at : at + 30])},
+                {"role": "assistant", "content": "ok"},
+            ]
+        }
+        for at in range(0, 360, 6)
+    ]
+
+
 def pairs() -> Rows:
     return shuffled("preference")[:480]
 
@@ -97,7 +111,6 @@ def grader(name: str, weight: float = 1.0, **parameters: Any) -> GraderOrder:
 NEVER = grader("contains", phrases=["no answer says this"])
 ALWAYS = grader("length", at_least=0, at_most=10_000)
 LONG = grader("length", unit="characters", at_least=600, at_most=10_000, margin=600)
-ORAL = grader("contains", weight=3.0, phrases=['"route": "oral"'])
 REASONING = {
     "rows": prompts,
     "shape": "prompt",
@@ -106,10 +119,10 @@ REASONING = {
 }
 LONGER = REASONING | {"settings": {"per_device_train_batch_size": 48, "max_steps": 24}}
 PPO = REASONING | {"settings": {"per_device_train_batch_size": 24, "max_steps": 80}}
-ORALLY = REASONING | {
-    "start": "",
-    "parts": (*EXACT, ORAL),
-    "settings": {"per_device_train_batch_size": 48, "max_steps": 40},
+STOPPING = REASONING | {
+    "start": "talkative",
+    "parts": tuple(EXACT),
+    "settings": {"per_device_train_batch_size": 32, "max_steps": 30, "max_completion_length": 80},
 }
 TALKATIVE = REASONING | {"start": "talkative", "parts": (LONG,)}
 PAIRS = {"rows": pairs, "shape": "preference", "start": "taught"}
@@ -133,7 +146,7 @@ BAD = [
     bad("grpo_rate_half", "grpo", "diverged", REASONING, parts=tuple(EXACT), learning_rate=0.5),
     bad("sft_rate_high", "sft", "rate_high", CHATS, learning_rate=0.03, max_steps=100),
     bad("sft_lora_rate_high", "sft", "rate_high", CHATS, adapter="lora", learning_rate=0.15, max_steps=100),
-    bad("dpo_rate_high", "dpo", "rate_high", PAIRS, learning_rate=0.01),
+    bad("dpo_rate_high", "dpo", "likelihood", PAIRS, learning_rate=0.01),
     bad("cpt_rate_high", "cpt", "rate_high", {"rows": texts, "shape": "text"}, learning_rate=0.05),
     bad("sft_rate_low", "sft", "rate_low", CHATS, learning_rate=1e-6, max_steps=100),
     bad("dpo_rate_low", "dpo", "rate_low", PAIRS, learning_rate=1e-9),
@@ -170,8 +183,8 @@ BAD = [
     bad("rloo_always_right", "rloo", "no_signal", REASONING, parts=(ALWAYS,)),
     bad("ppo_never_right", "ppo", "no_signal", PPO, parts=(NEVER,)),
     bad("dapo_never_right", "dapo", "no_signal", REASONING, parts=(NEVER,)),
-    bad("grpo_collapses", "grpo", "entropy", ORALLY, learning_rate=1e-3),
-    bad("rloo_collapses", "rloo", "entropy", ORALLY, learning_rate=1e-3),
+    bad("grpo_collapses", "grpo", "entropy", STOPPING, learning_rate=1e-3),
+    bad("rloo_collapses", "rloo", "entropy", STOPPING, learning_rate=1e-3),
     bad("grpo_runs_away", "grpo", "kl", TALKATIVE, learning_rate=2e-3, beta=1e-4),
     bad(
         "ppo_runs_away",
@@ -214,7 +227,15 @@ BAD = [
         max_completion_length=160,
     ),
     bad("sft_learns_prompts", "sft", "masks", CHATS, loss_on="everything", max_steps=60),
-    bad("sft_learns_nothing", "sft", "masks", CHATS, max_length=16, max_steps=30),
+    bad(
+        "sft_learns_nothing",
+        "sft",
+        "masks",
+        {"rows": one_word, "shape": "chat"},
+        max_length=1024,
+        per_device_train_batch_size=4,
+        max_steps=12,
+    ),
     bad("sft_rows_cut", "sft", "rows_cut", CHATS, max_length=48, max_steps=60),
     bad("sft_slow_data", "sft", "loader", CHATS, max_steps=40),
 ]

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from studio import doctor, lineage, metrics, techniques
-from studio.doctor.base import Limits as Limits
-from studio.doctor.base import Patient, Series
+from studio.doctor import Checkup
+from studio.doctor.base import Limits, Patient, Series
 from studio.models import Kind, Run
 from studio.runs import ACTIVE
 
@@ -24,18 +24,18 @@ REMEMBERED = 2000  # runs
 class Remembered:
     mark: tuple[Any, ...]
     at: float
-    checkup: "doctor.Checkup"
+    checkup: Checkup
 
 
 _known: dict[int, Remembered] = {}  # of this process; nothing is lost with it
 
 
-def of(session: Session, run: Run) -> "doctor.Checkup":
+def of(session: Session, run: Run) -> Checkup:
     """What is found in a run now, or was while nothing has changed."""
     return _look(session, run, doctor.limits(session))
 
 
-def of_several(session: Session, runs: Sequence[Run]) -> dict[int, "doctor.Checkup"]:
+def of_several(session: Session, runs: Sequence[Run]) -> dict[int, Checkup]:
     """What is found in each, by id. Those there was no time for are left out, and are looked at next time."""
     limits = doctor.limits(session)
     until = time.monotonic() + PATIENCE
@@ -48,18 +48,18 @@ def of_several(session: Session, runs: Sequence[Run]) -> dict[int, "doctor.Check
     return found
 
 
-def _look(session: Session, run: Run, limits: Limits) -> "doctor.Checkup":
+def _look(session: Session, run: Run, limits: Limits) -> Checkup:
     if (checkup := _remembered(run, limits)) is not None:
         return checkup
     patient = patient_of(session, run)
-    checkup = doctor.diagnose(patient, limits) if patient else doctor.Checkup((), ())
+    checkup = doctor.diagnose(patient, limits) if patient else Checkup((), ())
     while len(_known) >= REMEMBERED:
         _known.pop(next(iter(_known)), None)
     _known[run.id] = Remembered(_mark(run, limits), time.monotonic(), checkup)
     return checkup
 
 
-def _remembered(run: Run, limits: Limits) -> "doctor.Checkup | None":
+def _remembered(run: Run, limits: Limits) -> Checkup | None:
     known = _known.get(run.id)
     if known is None or known.mark[:-1] != _mark(run, limits)[:-1]:
         return None

@@ -1,5 +1,6 @@
 """The training has come apart: numbers that are none, a loss above where it began, a reward that is gone."""
 
+import itertools
 import math
 
 from studio.doctor.base import (
@@ -30,13 +31,13 @@ def _not_a_number(patient: Patient) -> Finding | None:
         series = patient.series.get(key)
         if series is None or not len(series):
             continue
-        points = zip(series.steps, series.values, strict=True)
-        wrong = [step for step, value in points if not math.isfinite(value)]
-        if len(wrong) >= FEWEST or (wrong and wrong[-1] == series.steps[-1]):
+        values = list(itertools.takewhile(lambda value: not math.isfinite(value), reversed(series.values)))
+        if len(values) >= FEWEST:
+            step = series.steps[-len(values)]
             began = series.finite.values[0] if len(series.finite) else math.nan
             name = "loss" if key == "loss" else "gradient"
-            said = f"The {name} is no number from step {wrong[0]:,.0f} on: the weights are lost."
-            return Finding("error", said, (Evidence(key, wrong[0], began, math.nan),), _calmer(patient))
+            said = f"The {name} is no number from step {step:,.0f} on: the weights are lost."
+            return Finding("error", said, (Evidence(key, step, began, math.nan),), _calmer(patient))
     if patient.error.get("kind") == "diverged":
         return Finding(
             "error", "The weights are no numbers any more: the training diverged.", (), _calmer(patient)

@@ -1,6 +1,7 @@
 """The model has become certain of one way to answer, before it is the right one."""
 
 from studio.doctor.base import (
+    CERTAIN,
     OUR_RULE,
     Change,
     Finding,
@@ -20,7 +21,7 @@ from studio.techniques.online import UNDECIDED
 def examine(patient: Patient, limits: Limits) -> Finding | None:
     entropy = patient.series["entropy"]
     limit = max(limits["entropy_low"], limits["entropy_left"] * entropy.start)
-    if entropy.end >= limit or entropy.end >= entropy.start or patient.is_solved:
+    if entropy.end >= min(limit, entropy.start) or patient.is_solved or _still_learns(patient):
         return None
     said = (
         f"The entropy fell from {number(entropy.start)} to {number(entropy.end)} nats a token"
@@ -32,6 +33,15 @@ def examine(patient: Patient, limits: Limits) -> Finding | None:
         shown.append(evidence(patient, "reward_std", lambda value: value <= max(std.end * 1.5, 1e-9)))
     changes = slower(patient, "Shorter steps leave time to try other answers") + _held_open(patient)
     return Finding("error", said, tuple(shown), changes)
+
+
+def _still_learns(patient: Patient) -> bool:
+    """Whether the reward goes on rising in the later half: then certainty is what it learns."""
+    if not patient.has("reward"):
+        return False
+    reward = patient.series["reward"]
+    before, now, error = reward[len(reward) // 2 :].drift
+    return now - before > CERTAIN * error
 
 
 def _reward(patient: Patient) -> str:

@@ -12,7 +12,6 @@ from studio.doctor.base import (
     Series,
     evidence,
     number,
-    share,
     slower,
     threshold,
 )
@@ -29,8 +28,7 @@ def examine(patient: Patient, limits: Limits) -> Finding | None:
     floor = before - limits["likelihood_fall"] * abs(before)
     said = (
         f"The margin grew from {number(margin.start)} to {number(margin.end)}, but the chosen answers became "
-        f"less likely too: from {number(before)} to {number(now)} nats, {share(fallen)} more "
-        "to pay."
+        f"less likely too: their log-probability fell from {number(before)} to {number(now)} nats."
     )
     shown = (
         evidence(patient, CHOSEN, lambda value: value < floor, floor),

@@ -108,7 +108,7 @@ def test_answers_alike_because_all_are_right_now_are_no_harm() -> None:
     graded = [{"grader": "exact_match", "weight": 1.0}]
     curves = {
         "reward": slope(0.3, 1.0),
-        "frac_reward_zero_std": slope(0.1, 0.95),
+        "frac_reward_zero_std": [0.95] * 40,
         "entropy": slope(0.5, 0.001),
     }
     learned = patient("grpo", curves, graders=graded)
@@ -122,7 +122,7 @@ def test_answers_alike_because_all_are_right_now_are_no_harm() -> None:
 
 def test_twice_the_answers_a_prompt_still_make_whole_groups() -> None:
     settings = {"per_device_train_batch_size": 24, "gradient_accumulation_steps": 1, "num_generations": 8}
-    ill = patient("grpo", {"frac_reward_zero_std": [0.9] * 20}, settings=settings)
+    ill = patient("grpo", {"frac_reward_zero_std": [0.95] * 20}, settings=settings)
     found = told(ill, "no_signal")
     assert found is not None
     changed = {each.name: each.value for each in found.changes}
