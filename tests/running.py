@@ -139,8 +139,8 @@ class RunningStudio:
             engine.dispose()
 
     def metric_rows(self, run_id: int) -> list[Any]:
-        """Everything logged, without the time of day and what the machine took, by a run too short to have been
-        packed."""
+        """Everything logged by a run too short to have been packed, but for the time of day and what the
+        machine took."""
         assert self.rows("SELECT 1 FROM metric_block WHERE run_id = :run", run=run_id) == []
         found = self.rows("SELECT seq, step, data FROM metric WHERE run_id = :run ORDER BY seq", run=run_id)
         return [(seq, step, without_times(data)) for seq, step, data in found]
