@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.logged import NAMES
-from studio.metrics.thinning import Floats, Places, extremes, with_farthest
+from studio.metrics.thinning import Floats, Places, extremes, with_sharpest
 
 OUTLINE = 64  # moments that become two points of an outline
-FARTHEST = 256  # moments for which it has one more, farthest from the line
+SHARP = 256  # moments for which it has one more, that stands out
 
 
 @dataclass
@@ -147,14 +147,14 @@ def joined_lines(lines: Sequence[Line]) -> Line:
 
 def outline(line: Line, moments: int) -> Line:
     """The line in about two points for every OUTLINE of the block's moments, and its ends. Of two spikes that
-    leaves one: what lies farthest from the line is added. A metric that is logged less often than others
+    leaves one: what stands out most is added. A metric that is logged less often than others
     keeps more of its points, up to all."""
     most = 2 * -(-moments // OUTLINE)
     if len(line) <= most:
         return line
     inner = extremes(line.values[1:-1], -(-2 * len(line) // most)) + 1
     kept = np.concatenate(([0], inner, [len(line) - 1]))
-    return line.take(with_farthest(line.values, kept, -(-moments // FARTHEST)))
+    return line.take(with_sharpest(line.values, kept, -(-moments // SHARP)))
 
 
 # ---- bytes ------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ MinMaxLTTB (Van Der Donckt et al. 2023, arXiv:2305.00332): the extremes of small
 of each bucket of candidates the one is kept that makes the largest triangle with the point kept before it and
 the middle of the bucket after it. In numpy: for every bucket and every possible point before it the choice is
 worked out at once, and a walk through that table finds the line. Of two spikes in a bucket that leaves one,
-so a tenth of the points is kept for those that lie farthest from the line.
+so a tenth of the points is kept for those that stand out most from their neighbours.
 """
 
 import numpy as np
@@ -41,20 +41,19 @@ def choose(steps: Floats, values: Floats, points: int) -> Places:
     ends = np.array([0, len(values) - 1, numbers[part.argmin()], numbers[part.argmax()]])
     few = points // 10
     shape = largest_triangles(steps[numbers], part, max(points - few - len(gaps) - len(ends), 3))
-    return _once(np.concatenate((numbers[with_farthest(part, shape, few)], gaps, ends)))
+    return _once(np.concatenate((numbers[with_sharpest(part, shape, few)], gaps, ends)))
 
 
-def with_farthest(values: Floats, kept: Places, more: int) -> Places:
-    """Besides what is `kept` of a line, up to `more` places whose values lie farthest from the line through
-    it. Values that are no numbers are left out."""
-    places = np.arange(len(values))
-    solid = kept[np.isfinite(values[kept])]
-    if not len(solid) or more <= 0:
-        return kept
-    far = np.abs(values - np.interp(places, solid, values[solid]))
-    far[~np.isfinite(far)] = 0.0
-    farthest = np.argpartition(far, -more)[-more:] if more < len(far) else places
-    return _once(np.concatenate((kept, farthest[far[farthest] > 0])))
+def with_sharpest(values: Floats, kept: Places, more: int) -> Places:
+    """Besides what is `kept` of a line, up to `more` places whose values stand out most from their neighbours.
+    Values that are no numbers are left out."""
+    beside = np.concatenate((values[:1], values, values[-1:]))
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        sharp = np.abs(2 * values - beside[:-2] - beside[2:])
+    sharp[kept] = 0.0
+    sharp[~np.isfinite(sharp)] = 0.0
+    sharpest = np.argpartition(sharp, -more)[-more:] if more < len(sharp) else np.arange(len(sharp))
+    return _once(np.concatenate((kept, sharpest[sharp[sharpest] > 0])))
 
 
 def extremes(values: Floats, size: int) -> Places:
