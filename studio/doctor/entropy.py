@@ -21,10 +21,10 @@ from studio.techniques.online import UNDECIDED
 def examine(patient: Patient, limits: Limits) -> Finding | None:
     entropy = patient.series["entropy"]
     limit = max(limits["entropy_low"], limits["entropy_left"] * entropy.start)
-    if entropy.end >= min(limit, entropy.start) or patient.is_solved or _still_learns(patient):
+    if entropy.end >= limit or patient.is_solved or _still_learns(patient):
         return None
     said = (
-        f"The entropy fell from {number(entropy.start)} to {number(entropy.end)} nats a token"
+        f"The entropy, {number(entropy.start)} nats a token at first, is at {number(entropy.end)}"
         f"{_reward(patient)}: the answers have become alike, and nothing new is tried."
     )
     shown = [evidence(patient, "entropy", lambda value: value < limit, limit)]
