@@ -45,7 +45,7 @@ def choose(steps: Floats, values: Floats, points: int) -> Places:
 
 
 def with_sharpest(values: Floats, kept: Places, more: int) -> Places:
-    """Besides what is `kept` of a line, up to `more` places whose values stand out most from their neighbours.
+    """Besides what is `kept` of a line, up to `more` places that stand out most from their neighbours.
     Values that are no numbers are left out."""
     beside = np.concatenate((values[:1], values, values[-1:]))
     with np.errstate(invalid="ignore"):  # infinity minus infinity
