@@ -5,7 +5,7 @@ Every command takes `--json`. Exit codes: 0 done, 2 refused with a message on st
 
 import click
 
-from app.cli import catalogue, climbing, grading, running, starting
+from app.cli import catalogue, climbing, grading, metrics, starting
 from app.cli.speech import Commands
 
 
@@ -19,7 +19,7 @@ for command in (
     *starting.COMMANDS,
     *catalogue.COMMANDS,
     *grading.COMMANDS,
-    *running.COMMANDS,
+    *metrics.COMMANDS,
     *climbing.COMMANDS,
 ):
     main.add_command(command)

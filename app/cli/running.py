@@ -29,7 +29,7 @@ def run_start(config: Any) -> dict[str, Any]:
 
     wanted = _read_as(runs.RunConfig, config)
     with db.transaction() as session:
-        started = _run_json(runs.launch(session, wanted, who="command line"))
+        started = run_json(runs.launch(session, wanted, who="command line"))
     return started | {"workers_woken": queue.wake_workers().result()}
 
 
@@ -40,7 +40,7 @@ def run_list() -> list[dict[str, Any]]:
     from studio import db, runs
 
     with db.reading() as session:
-        return [_run_json(each) for each in runs.listed(session)]
+        return [run_json(each) for each in runs.listed(session)]
 
 
 @run.command("show")
@@ -54,7 +54,7 @@ def run_show(run_id: int, wait: bool) -> dict[str, Any]:
     while True:
         with db.reading() as session:
             found = runs.get(session, run_id)
-            data = _run_json(found) | {
+            data = run_json(found) | {
                 "parameters": found.parameters,
                 "error": found.error,
                 "host": found.host,
@@ -108,7 +108,7 @@ def run_stop(run_id: int) -> dict[str, Any]:
     from studio import db, runs
 
     with db.transaction() as session:
-        return _run_json(runs.stop(session, run_id, who="command line"))
+        return run_json(runs.stop(session, run_id, who="command line"))
 
 
 @run.command("resume")
@@ -119,62 +119,9 @@ def run_resume(run_id: int) -> dict[str, Any]:
     from studio import db, queue, runs
 
     with db.transaction() as session:
-        resumed = _run_json(runs.resume(session, run_id, who="command line"))
+        resumed = run_json(runs.resume(session, run_id, who="command line"))
     queue.wake_workers()
     return resumed
-
-
-@run.command("import")
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--name", default="", help="The run's name; the folder's, when left out.")
-@answer(pairs)
-def run_import(path: Path, name: str) -> dict[str, Any]:
-    """Make a finished run of metrics logged elsewhere, to compare it: trainer_state.json, a TensorBoard event
-    file, JSONL or CSV with a step in each row, or a folder with one of the first two."""
-    from studio import db
-    from studio.metrics import imports
-
-    with db.transaction() as session:
-        return _run_json(imports.add(session, path, name, who="command line"))
-
-
-@run.command("export")
-@click.argument("run_id", type=int)
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--as", "way", type=click.Choice(["csv", "tensorboard", "mlflow"]), default="csv", show_default=True
-)
-@answer(pairs)
-def run_export(run_id: int, folder: Path, way: str) -> dict[str, Any]:
-    """Write a run's metrics into a folder: a CSV file, or what TensorBoard or MLflow show."""
-    from studio import db, runs
-    from studio.metrics import exports
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with db.reading() as session:
-        exports.WAYS[way](session, runs.get(session, run_id), folder)
-    return {"folder": str(folder)}
-
-
-@run.command("thin")
-@click.option("--older-than", "days", type=click.FloatRange(min=0), required=True, help="Days since the end.")
-@click.option("--dry-run", is_flag=True, help="Only say which runs they are.")
-@answer(table("id", "moments"))
-def run_thin(days: float, dry_run: bool) -> list[dict[str, Any]]:
-    """Keep of long ended runs the extremes of every 64 points. Their pages say so; it cannot be undone."""
-    from studio import db
-    from studio.metrics import upkeep
-
-    with db.reading() as session:
-        found = upkeep.old(session, days)
-    if dry_run:
-        return [{"id": run_id, "moments": "–"} for run_id in found]
-    thinned = []
-    for run_id in found:
-        with db.transaction() as session:
-            moments = upkeep.thin(session, run_id, days, who="command line")
-        thinned.append({"id": run_id, "moments": moments})
-    return thinned
 
 
 @run.command("compare")
@@ -190,7 +137,7 @@ def run_compare(run_ids: tuple[int, ...], all_settings: bool) -> dict[str, Any]:
     with db.reading() as session:
         found = [runs.get(session, run_id) for run_id in run_ids]
         return {
-            "runs": [_run_json(each) for each in found],
+            "runs": [run_json(each) for each in found],
             "settings": comparison.table(found, differences_only=not all_settings),
         }
 
@@ -204,7 +151,7 @@ def _speak_comparison(data: dict[str, Any]) -> str:
     return table("setting", *names)(rows)
 
 
-def _run_json(each: Any) -> dict[str, Any]:
+def run_json(each: Any) -> dict[str, Any]:
     return {
         "id": each.id,
         "name": each.name,
@@ -256,7 +203,7 @@ def run_sweep(config: Any) -> list[dict[str, Any]]:
     known = {name: given[name] for name in ("name", "method", "count") if name in given}
     with db.transaction() as session:
         sweep = sweeps.launch(session, base, fields=given["fields"], who="command line", **known)
-        started = [_run_json(each) for each in sweeps.runs_of(session, sweep.id)]
+        started = [run_json(each) for each in sweeps.runs_of(session, sweep.id)]
     queue.wake_workers().result()
     return started
 
@@ -276,7 +223,7 @@ def run_chain(config: Any) -> list[dict[str, Any]]:
     else:
         steps = chains.rm_ppo(_as(chains.Rlhf, given))
     with db.transaction() as session:
-        started = [_run_json(each) for each in chains.launch(session, steps, who="command line")]
+        started = [run_json(each) for each in chains.launch(session, steps, who="command line")]
     queue.wake_workers().result()
     return started
 
@@ -424,6 +371,3 @@ def _as(kind: type[Read], given: Any) -> Read:
         name = ".".join(str(part) for part in first["loc"])
         fields = ", ".join(kind.model_fields)
         raise StudioError(f"{name}: {first['msg']}.", hint=f"Fields: {fields}.", field=name) from problem
-
-
-COMMANDS = (run,)

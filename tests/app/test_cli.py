@@ -172,3 +172,12 @@ def test_thinning_names_the_runs_and_leaves_them_alone_when_only_asked(tunesmith
     assert printed(tunesmith(*asked, "--dry-run")) == [{"id": run.id, "moments": "–"}]
     assert printed(tunesmith(*asked)) == [{"id": run.id, "moments": 4096}]
     assert printed(tunesmith(*asked)) == []
+
+
+def test_metrics_come_in_from_a_table_and_go_out_in_each_way(tunesmith: Any, tmp_path: Path) -> None:
+    (tmp_path / "logged.csv").write_text("step,loss\n1,2.0\n2,1.5\n")
+    made = printed(tunesmith("run", "import", str(tmp_path / "logged.csv"), "--name", "laptop", "--json"))
+    assert (made["name"], made["step"], made["loss"]) == ("laptop", 2, 1.5)
+    for way in ("csv", "tensorboard", "mlflow"):
+        printed(tunesmith("run", "export", str(made["id"]), str(tmp_path / way), "--as", way, "--json"))
+        assert any(path.is_file() for path in (tmp_path / way).rglob("*"))
