@@ -27,18 +27,19 @@
 
   function save(form) {
     clearTimeout(timer);
-    saving = saving.then(() => keep(form));
+    const answers = read(form); // now: what arrives meanwhile may still show the answer before
+    saving = saving.then(() => keep(form, answers));
     return saving;
   }
 
-  async function keep(form) {
+  async function keep(form, answers) {
     // Faded, not removed: the page must not move under a finger that is pressing Next.
     for (const line of form.querySelectorAll(".problem")) line.classList.add("past");
     for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
     const query = new URLSearchParams(location.search);
     try {
       const project = query.has("draft") || !query.has("project") ? null : Number(query.get("project"));
-      const given = { draft: query.get("draft") ?? "", answers: read(form), project };
+      const given = { draft: query.get("draft") ?? "", answers, project };
       const kept = await studio.send("/api/guide/drafts", given);
       if (!query.has("draft")) {
         history.replaceState(null, "", `/guide?draft=${kept.draft}&step=${form.dataset.step}`);
