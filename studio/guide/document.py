@@ -32,11 +32,11 @@ OUTCOME_NAMES = frozenset(
 )
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Conditional(_Part):
+class Conditional(Part):
     when: str
 
     @property
@@ -44,7 +44,7 @@ class _Conditional(_Part):
         return compile_expression(self.when)
 
 
-class Option(_Part):
+class Option(Part):
     """One answer to a choice; `phrase` is how sentences speak of it."""
 
     value: str | int
@@ -54,7 +54,7 @@ class Option(_Part):
     unknown: bool = False  # it says that something is not known yet: nobody is advised to change to it
 
 
-class Question(_Part):
+class Question(Part):
     """One field of the answers in plain words. `met`/`unmet` word a rule's `field == option`; `flip` another
     answer to it: had it been {value}, and what was {given}."""
 
@@ -79,13 +79,13 @@ class Question(_Part):
         return {option.value: option.phrase for option in self.options}
 
 
-class Rule(_Conditional):
+class Rule(Conditional):
     id: str
     recommend: str
     why: str
 
 
-class FamilyMember(_Conditional):
+class FamilyMember(Conditional):
     technique: str
 
 
@@ -101,7 +101,7 @@ class Route:
     purposes: tuple[Expression, ...]  # the conditions that say what the person must be after
 
 
-class ConditionWords(_Part):
+class ConditionWords(Part):
     """Sentences for one condition: `met` (may be empty), and `unmet` as what is needed, what there is."""
 
     met: str
@@ -109,16 +109,16 @@ class ConditionWords(_Part):
     noun: str = ""
 
 
-class NextStep(_Conditional):
+class NextStep(Conditional):
     text: str
 
 
-class StartParam(_Part):
+class StartParam(Part):
     value: float | int
     source: str
 
 
-class Variant(_Conditional):
+class Variant(Conditional):
     """Another technique of the same kind, and when it fits; `when` says whether it does, as far as answers
     tell."""
 
@@ -129,7 +129,7 @@ class Variant(_Conditional):
     when: str = "False"
 
 
-class GuideTechnique(_Part):
+class GuideTechnique(Part):
     """One answer the guide can give. `phase` None: stay where you are; `run_as`: the runs it takes."""
 
     title: str
@@ -143,7 +143,7 @@ class GuideTechnique(_Part):
     variants: tuple[Variant, ...] = ()
 
 
-class DataGap(_Conditional):
+class DataGap(Conditional):
     """What may be short: answer `have` against threshold `need`; `purpose` ends "180 more …"."""
 
     key: str
@@ -152,19 +152,19 @@ class DataGap(_Conditional):
     purpose: str
 
 
-class Flag(_Conditional):
+class Flag(Conditional):
     id: str
     title: str
     says: str
     gates: tuple[str, ...]
 
 
-class Caution(_Conditional):
+class Caution(Conditional):
     id: str
     says: str
 
 
-class Phase(_Part):
+class Phase(Part):
     """One phase as AWS reported it: a report of theirs, never a forecast of ours."""
 
     name: str
@@ -177,11 +177,11 @@ class Phase(_Part):
     weeks_low: int
 
 
-class StepHelp(_Part):
+class StepHelp(Part):
     help: str
 
 
-class LoopRule(_Conditional):
+class LoopRule(Conditional):
     """What follows from a measured step (`loop.Facts`). `items` names the fact that says how many questions
     to ask, `technique` one of the guide's, or a family."""
 
@@ -194,14 +194,14 @@ class LoopRule(_Conditional):
     word: str
 
 
-class Loop(_Part):
+class Loop(Part):
     """`standing` words a verdict in figures; of the `rules` the first that holds decides."""
 
     standing: dict[str, str]
     rules: tuple[LoopRule, ...]
 
 
-class Guide(_Part):
+class Guide(Part):
     """The whole file. `questions` maps the eight steps to their fields and is the origin of both."""
 
     version: int
@@ -302,7 +302,7 @@ class Guide(_Part):
                     raise ValueError(f"{rule.id} recommends the unknown {member.technique}")
                 self._check_names(rule, frozenset())
                 self._check_names(member, frozenset())
-        outcomes: list[_Conditional] = [*self.data_gaps, *self.flags, *self.cautions]
+        outcomes: list[Conditional] = [*self.data_gaps, *self.flags, *self.cautions]
         for technique in self.techniques.values():
             outcomes += [*technique.next_steps, *technique.variants]
         for part in outcomes:
@@ -314,7 +314,7 @@ class Guide(_Part):
                 raise ValueError(f"{technique.title}: the last next step must always hold")
         return self
 
-    def _check_names(self, part: _Conditional, more: frozenset[str]) -> None:
+    def _check_names(self, part: Conditional, more: frozenset[str]) -> None:
         unknown = part.expression.names - set(self.fields) - more
         unknown |= part.expression.thresholds - set(self.thresholds)
         if unknown:

@@ -14,12 +14,11 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from studio.errors import NotFound
 from studio.guide import document, words
-from studio.guide.document import OUTCOME_NAMES, Guide
-from studio.guide.expressions import Expression, compile_expression
+from studio.guide.document import OUTCOME_NAMES, Conditional, Guide, Part
 from studio.guide.rules import Recommendation
 
 ABOUT = frozenset(
@@ -28,19 +27,7 @@ ABOUT = frozenset(
 Counts = Mapping[str, int | float]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Conditional(_Part):
-    when: str
-
-    @property
-    def expression(self) -> Expression:
-        return compile_expression(self.when)
-
-
-class Number(_Part):
+class Number(Part):
     value: float | int
     source: str
     share: bool = False
@@ -51,13 +38,13 @@ class Number(_Part):
         return words.format_share(self.value) if self.share else words.format_number(self.value)
 
 
-class PlannedGoal(_Part):
+class PlannedGoal(Part):
     fields: tuple[str, ...]
     need: str
     purpose: str
 
 
-class PlannedStep(_Conditional):
+class PlannedStep(Conditional):
     """`id` is the same for the variants of one step, of which the first that holds is shown."""
 
     id: str
@@ -66,11 +53,11 @@ class PlannedStep(_Conditional):
     says: str
 
 
-class PlannedSheet(_Conditional):
+class PlannedSheet(Conditional):
     sheet: str
 
 
-class Plan(_Part):
+class Plan(Part):
     """`techniques` are the guide's answers it belongs to, `collects` the answers whose counts it raises.
     `returns`: when enough is collected, after the phase's weeks, or after a month. `pace` is what a week
     brings unless somebody says otherwise."""
@@ -87,7 +74,7 @@ class Plan(_Part):
     steps: tuple[PlannedStep, ...]
 
 
-class Sheet(_Part):
+class Sheet(Part):
     """A file to fill in: its columns with their help, the shape it is read as ("": it is no dataset)."""
 
     title: str
@@ -96,7 +83,7 @@ class Sheet(_Part):
     examples: tuple[dict[str, str], ...]
 
 
-class Plans(_Part):
+class Plans(Part):
     about: str
     numbers: dict[str, Number]
     plans: dict[str, Plan]
