@@ -7,19 +7,18 @@ runs (`find`).
 from typing import Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from app import diagnosis
 from app.navigation import Page
-from app.pages import run_samples, run_settings, run_words
+from app.pages import compare_relations, compare_samples, run_settings, run_words
+from app.pages.compare_choice import MOST, chosen_of, gone
 from app.pages.runs import is_wanted
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
 from studio import comparison, db, metrics, runs
-from studio.models import Run, Sample
+from studio.models import Run
 
-MOST = 8  # as many as there are colours for lines
 OFFERED = 60
 CALM = 5.0
 LEAST_IS_BEST = {"loss", "eval_loss"}
@@ -45,27 +44,6 @@ def compare(query: Query) -> Paced:
             link=lambda wanted, everything=all_settings: address(wanted, everything),
         )
     return Paced(body, 1 if any(run_words.is_active(run) for run in chosen) else CALM)
-
-
-@fragment("compare-samples")
-def compare_samples(query: Query) -> Paced:
-    with db.reading() as session:
-        chosen = chosen_of(session, query)
-        if len(chosen) < 2:
-            return Paced(Markup(""), 0)
-        body = render("compare_samples.html", runs=chosen, prompts=prompts(session, chosen))
-    return Paced(body, CALM if any(run_words.is_active(run) for run in chosen) else 0)
-
-
-def chosen_of(session: Session, query: Query) -> list[Run]:
-    """The runs of the address, in its order."""
-    found = (session.get(Run, number) for number in query.numbers("runs")[: 2 * MOST])
-    return [run for run in found if run and run.kind in runs.CHARTED][:MOST]
-
-
-def gone(session: Session, query: Query) -> list[int]:
-    """Runs of the address that are no longer there."""
-    return [number for number in query.numbers("runs")[: 2 * MOST] if session.get(Run, number) is None]
 
 
 def offered(session: Session, chosen: list[Run], search: str) -> list[Run]:
@@ -113,7 +91,7 @@ def best(chosen: list[Run], key: str) -> set[int]:
 def settings(chosen: list[Run], *, differences_only: bool) -> list[dict[str, Any]]:
     """`comparison.table` with titles and worded values."""
     rows = comparison.table(chosen, differences_only=differences_only) if chosen else []
-    titles = titles_of(chosen)
+    titles = comparison.titles(chosen)
     return [
         {
             "name": row["setting"],
@@ -127,36 +105,10 @@ def settings(chosen: list[Run], *, differences_only: bool) -> list[dict[str, Any
     ]
 
 
-def titles_of(chosen: list[Run]) -> dict[str, str]:
-    """Setting name, as `comparison` calls it, to its title."""
-    titles = {"gpus": "Devices"}
-    for run in chosen:
-        if technique := run_words.technique_of(run):
-            fields = technique.parameters.model_fields.items()
-            titles |= {name: field.title or name for name, field in fields}
-        if adapter := run_words.adapter_of(run):
-            fields = adapter.parameters.model_fields.items()
-            titles |= {
-                f"{run.adapter}.{key}": f"{adapter.title}: {field.title or key}" for key, field in fields
-            }
-    return titles
-
-
-def prompts(session: Session, chosen: list[Run]) -> list[tuple[Sample, list[Sample | None]]]:
-    """(the first run's sample of the prompt, each run's newest answer to it), shared prompts first."""
-    answers: dict[str, dict[int, Sample]] = {}
-    for run in chosen:
-        for first, latest in run_samples.ends_of(run_samples.samples_of(session, run.id)):
-            answers.setdefault(first.prompt, {})[run.id] = latest or first
-    rows = [
-        (next(iter(by_run.values())), [by_run.get(run.id) for run in chosen]) for by_run in answers.values()
-    ]
-    return sorted(rows, key=lambda row: sum(answer is None for answer in row[1]))
-
-
 def build() -> None:
     html(live("compare", every=1, rows=5), elem_id="compare")
-    html(live("compare-samples", every=0, rows=1), elem_id="compare-samples")
+    html(compare_relations.place(), elem_id="compare-relations")
+    html(compare_samples.place(), elem_id="compare-samples")
 
 
 PAGE = Page(path="/compare", title="Compare", build=build, icon="compare", order=210)

@@ -14,6 +14,7 @@ import numpy as np
 Z = 1.959964  # the normal distribution's 97.5 % point
 POWER = 0.841621  # its 80 % point
 DRAWS = 2000
+STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)  # 1 … 10 degrees
 AT_ONCE = 4_000_000  # numbers drawn together: 32 MB
 
 
@@ -51,6 +52,36 @@ def difference(before: Sequence[float], after: Sequence[float]) -> Interval:
     if _is_binary(first) and _is_binary(second):
         return _tango(int((second > first).sum()), int((first > second).sum()), len(first))
     return _bootstrap(second - first)
+
+
+def of_mean(values: Sequence[float]) -> Interval | None:
+    """Student's interval of the mean of a few measurements, such as one a seed. None with fewer than two."""
+    each = np.asarray(values, dtype=float)
+    if len(each) < 2:
+        return None
+    middle, half = float(each.mean()), student_exact(len(each) - 1) * _error(each)
+    return Interval(middle, middle - half, middle + half)
+
+
+def apart(one: Sequence[float], other: Sequence[float]) -> Interval | None:
+    """Welch's interval of the difference other − one of two means, whatever their spreads (Biometrika 34,
+    1947). None where one of them has fewer than two measurements."""
+    first, second = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    if min(len(first), len(second)) < 2:
+        return None
+    difference = float(second.mean() - first.mean())
+    parts = [(_error(each) ** 2, len(each) - 1) for each in (first, second)]
+    error = sum(square for square, _ in parts)
+    if not error:
+        return Interval(difference, difference, difference)
+    freedom = error**2 / sum(square**2 / count for square, count in parts)
+    half = student_exact(freedom) * math.sqrt(error)
+    return Interval(difference, difference - half, difference + half)
+
+
+def _error(values: np.ndarray) -> float:
+    """The standard error of the mean."""
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
 
 
 def needed(before: Sequence[float], after: Sequence[float]) -> int | None:
@@ -126,3 +157,13 @@ def _bootstrap(values: np.ndarray) -> Interval:
 def student(freedom: int) -> float:
     """The 97.5 % point of Student's distribution (Abramowitz and Stegun, 26.7.5)."""
     return Z + (Z**3 + Z) / (4 * freedom) + (5 * Z**5 + 16 * Z**3 + 3 * Z) / (96 * freedom**2)
+
+
+def student_exact(freedom: float) -> float:
+    """The 97.5 % point of Student's distribution, also for few degrees of freedom, where `student` is too
+    small."""
+    whole = math.floor(freedom)
+    if whole >= len(STUDENT):
+        return student(whole)
+    low = STUDENT[max(whole, 1) - 1]
+    return low + (freedom - whole) * (STUDENT[whole] - low) if freedom > 1 else low

@@ -6,7 +6,7 @@ goes by cursor: a page asks only for what is new; when a run went back to a chec
 and sends the series anew.
 """
 
-from studio.metrics.describing import describe
+from studio.metrics.describing import better, describe, is_share
 from studio.metrics.reading import Ends, ends, first_value, lines, read, rows
 from studio.metrics.thinning import thin
 from studio.metrics.writing import append, is_thinned, pack_loose, rewind, thin_run
@@ -14,9 +14,11 @@ from studio.metrics.writing import append, is_thinned, pack_loose, rewind, thin_
 __all__ = [
     "Ends",
     "append",
+    "better",
     "describe",
     "ends",
     "first_value",
+    "is_share",
     "is_thinned",
     "lines",
     "pack_loose",

@@ -25,6 +25,23 @@ def describe(runs: Sequence[Run], keys: Iterable[str]) -> list[dict[str, Any]]:
     ]
 
 
+def better(runs: Sequence[Run], key: str) -> str:
+    """Which end of a metric is better, “lower” or “higher”, as the runs' techniques say it; empty where it is
+    not known or they disagree."""
+    names = dict.fromkeys(run.technique for run in runs if techniques.has(run.technique))
+    known = [techniques.get(name) for name in names] or techniques.all()
+    own = {each.best_by[1] for each in known if each.best_by[0] == key}
+    said = own or {info.better for each in known if (info := _info(each.metrics, key)[1]) and info.better}
+    return said.pop() if len(said) == 1 else ""
+
+
+def is_share(runs: Sequence[Run], key: str) -> bool:
+    """Whether it lies between 0 and 1, so that a change of it is told in points."""
+    names = dict.fromkeys(run.technique for run in runs if techniques.has(run.technique))
+    found = [_info(techniques.get(name).metrics, key)[1] for name in names]
+    return any(info is not None and info.is_share for info in found)
+
+
 def _info(known: Sequence[MetricInfo], key: str) -> tuple[float, MetricInfo | None]:
     """Where `key` stands among the metrics of the techniques, and what it is. A `*` in a key of theirs stands
     for a name, such as a grader's; `eval_` before a key for the same on held-out data."""

@@ -6,6 +6,7 @@ Large things (files, weights, spools) lie under the data folder; the tables hold
 from studio.models.base import Base, UtcDateTime, now
 from studio.models.engine import (
     Checkpoint,
+    Comparison,
     EvaluationItem,
     Host,
     Kind,
@@ -29,6 +30,7 @@ __all__ = [
     "Base",
     "Checkpoint",
     "Climb",
+    "Comparison",
     "Dataset",
     "DatasetVersion",
     "Draft",

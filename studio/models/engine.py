@@ -110,6 +110,7 @@ class Run(Base):
     choices: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # what we chose, and why
     report: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # what it found out
     note: Mapped[str] = mapped_column(Text, default="")
+    tags: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # short words of people's own
     created: Mapped[datetime] = mapped_column(default=now)
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
@@ -117,6 +118,19 @@ class Run(Base):
     model: Mapped[Model | None] = relationship(foreign_keys=[model_id])
     dataset_version: Mapped[DatasetVersion | None] = relationship(foreign_keys=[dataset_version_id])
     held_out: Mapped[DatasetVersion | None] = relationship(foreign_keys=[held_out_id])
+
+
+class Comparison(Base):
+    """Runs beside each other as a person left them: the query string of the page, and a note."""
+
+    __tablename__ = "comparison"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    note: Mapped[str] = mapped_column(Text, default="")
+    query: Mapped[str] = mapped_column(Text, default="")
+    person: Mapped[str] = mapped_column(String(100), default="")
+    created: Mapped[datetime] = mapped_column(default=now)
+    changed: Mapped[datetime] = mapped_column(default=now)
 
 
 class Metric(Base):

@@ -116,18 +116,30 @@ TECHNIQUE = Technique(
     suggestions=suggestions,
     metrics=[
         *common_metrics(),
-        MetricInfo("perplexity", "Perplexity", "Perplexity", PERPLEXITY, healthy=READS_THE_LANGUAGE),
         MetricInfo(
-            "eval_perplexity", "Perplexity, held out", "Perplexity", PERPLEXITY, healthy=READS_THE_LANGUAGE
+            "perplexity", "Perplexity", "Perplexity", PERPLEXITY, healthy=READS_THE_LANGUAGE, better="lower"
+        ),
+        MetricInfo(
+            "eval_perplexity",
+            "Perplexity, held out",
+            "Perplexity",
+            PERPLEXITY,
+            healthy=READS_THE_LANGUAGE,
+            better="lower",
         ),
         MetricInfo(
             "eval_general_perplexity",
             "Perplexity of general text",
             "Perplexity",
             "The same on general text. If it rises while the field's falls, the model forgets: replay more.",
+            better="lower",
         ),
         MetricInfo(
-            "eval_general_loss", "Loss on general text", "Perplexity", "What the perplexity is made of."
+            "eval_general_loss",
+            "Loss on general text",
+            "Perplexity",
+            "What the perplexity is made of.",
+            better="lower",
         ),
         MetricInfo(
             "mean_token_accuracy",
@@ -135,12 +147,19 @@ TECHNIQUE = Technique(
             "Accuracy",
             "Share of tokens the model would have chosen.",
             healthy=KNOWS_THE_LANGUAGE,
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "entropy", "Entropy", "Accuracy", "How undecided the model is about each token.", unit="nats"
         ),
         MetricInfo(
-            "eval_general_mean_token_accuracy", "Token accuracy, general text", "Accuracy", "On general text."
+            "eval_general_mean_token_accuracy",
+            "Token accuracy, general text",
+            "Accuracy",
+            "On general text.",
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "eval_general_entropy", "Entropy, general text", "Accuracy", "On general text.", unit="nats"

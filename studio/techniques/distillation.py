@@ -135,14 +135,23 @@ TECHNIQUE = Technique(
             "Held-out reward",
             "Reward",
             "The weighted sum of the graders on the student's own answers to held-out prompts.",
+            better="higher",
         ),
-        MetricInfo("eval_rewards/*/mean", "Held out: *", "Reward", "This grader's mean on held-out prompts."),
+        MetricInfo(
+            "eval_rewards/*/mean",
+            "Held out: *",
+            "Reward",
+            "This grader's mean on held-out prompts.",
+            better="higher",
+        ),
         MetricInfo(
             "mean_token_accuracy",
             "Token accuracy",
             "Accuracy",
             "Share of the teacher's tokens the student would have chosen itself.",
             healthy=KNOWS_THE_LANGUAGE,
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "entropy", "Entropy", "Accuracy", "How undecided the student is about each token.", unit="nats"

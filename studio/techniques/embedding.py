@@ -157,6 +157,8 @@ TECHNIQUE = Technique(
                 "a tuned model among fewer should do better",
                 low=0.19,
             ),
+            better="higher",
+            is_share=True,
         ),
         *(
             MetricInfo(
@@ -164,6 +166,8 @@ TECHNIQUE = Technique(
                 f"Held-out recall at {k}",
                 "Ranking",
                 f"Share of right passages among the first {k} found." if k > 1 else "Share found at once.",
+                better="higher",
+                is_share=True,
             )
             for k in (1, 5, 10)
         ),

@@ -196,16 +196,28 @@ TECHNIQUE = Technique(
             exact=True,
         ),
         MetricInfo(
-            "accuracy", "Accuracy", "Accuracy", "Share of the training rows that the head gets right."
+            "accuracy",
+            "Accuracy",
+            "Accuracy",
+            "Share of the training rows that the head gets right.",
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
-            "eval_accuracy", "Held-out accuracy", "Accuracy", "Share of the held-out rows it gets right."
+            "eval_accuracy",
+            "Held-out accuracy",
+            "Accuracy",
+            "Share of the held-out rows it gets right.",
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "eval_macro_f1",
             "Held-out macro F1",
             "Accuracy",
             "The mean over the classes of how many are found and how many of those found are right.",
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "eval_ece",
@@ -216,12 +228,14 @@ TECHNIQUE = Technique(
                 "Guo et al., arXiv 1706.04599: about 0.02 once a temperature is set, up to 0.16 before",
                 high=0.1,
             ),
+            better="lower",
         ),
         MetricInfo(
             "eval_ece_uncalibrated",
             "… before the temperature",
             "Calibration",
             "The same for the bare head.",
+            better="lower",
         ),
         MetricInfo(
             "eval_brier",

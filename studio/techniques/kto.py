@@ -106,6 +106,8 @@ TECHNIQUE = Technique(
             "Share of answers whose reward lies on the side of the KL that their label says. One half is "
             "chance.",
             healthy=Healthy("One half is chance", low=0.5),
+            better="higher",
+            is_share=True,
         ),
         *(
             each

@@ -2,6 +2,7 @@
 Those that nearly every technique logs. No technique itself."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Healthy:
 @dataclass(frozen=True)
 class MetricInfo:
     """A metric a technique logs: how to title it, where to group it, and what a healthy value looks like;
-    `healthy` is None where no value is by itself a good or a bad sign, as of a loss."""
+    `healthy` is None where no value is by itself a good or a bad sign, as of a loss. `better` says which end
+    is wanted, where that is known."""
 
     key: str
     title: str
@@ -37,6 +39,8 @@ class MetricInfo:
     unit: str = ""
     exact: bool = False  # drawn as it is: smoothing a schedule or a count would only falsify it
     healthy: Healthy | None = None
+    better: Literal["", "lower", "higher"] = ""
+    is_share: bool = False  # between 0 and 1, so that a change is told in points
 
     def healthy_words(self) -> str:
         """“below 0.5 nats”; empty where there is no range."""
@@ -59,12 +63,15 @@ NATS_OF_AN_ANSWER = Healthy(
 
 def common_metrics() -> list[MetricInfo]:
     return [
-        MetricInfo("loss", "Loss", "Loss", "What training minimises. Should fall, then flatten."),
+        MetricInfo(
+            "loss", "Loss", "Loss", "What training minimises. Should fall, then flatten.", better="lower"
+        ),
         MetricInfo(
             "eval_loss",
             "Held-out loss",
             "Loss",
             "The loss on rows the model does not train on. When it rises while the loss falls, it memorises.",
+            better="lower",
         ),
         MetricInfo("learning_rate", "Learning rate", "Optimiser", "The step size in force.", exact=True),
         MetricInfo(

@@ -247,6 +247,7 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
             "Reward",
             "Mean reward of the answers: the weighted sum of the graders. Should rise. If it rises while "
             "samples get worse, the graders are being gamed.",
+            better="higher",
         ),
         MetricInfo(
             "reward_std",
@@ -266,6 +267,7 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
             "Reward from *",
             "Reward",
             "Mean score of this grader alone, before its weight.",
+            better="higher",
         ),
         MetricInfo(
             "rewards/*/std", "Spread of *", "Reward", "Standard deviation of this grader over the batch."

@@ -87,6 +87,8 @@ def preference_metrics(*more: MetricInfo, nats: str = "") -> list[MetricInfo]:
             "Share of pairs in which the chosen answer has the higher reward. One half is chance; a share "
             "that stays at 1 has nothing left to teach.",
             healthy=Healthy("One half is chance; before anything has moved it may be less", low=0.5),
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "rewards/margins",
@@ -131,6 +133,8 @@ def preference_metrics(*more: MetricInfo, nats: str = "") -> list[MetricInfo]:
             "Likelihood",
             "Share of the chosen answers' tokens that the model would have written itself.",
             healthy=KNOWS_THE_LANGUAGE,
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "entropy",

@@ -131,6 +131,8 @@ TECHNIQUE = Technique(
             "Ranking",
             "Share of comparisons in which the better answer gets the higher reward. One half is chance.",
             healthy=Healthy("One half is chance", low=0.5),
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "eval_accuracy",
@@ -141,6 +143,8 @@ TECHNIQUE = Technique(
                 "arXiv 2403.17031: reward models of 1B to 6.9B come to 0.63 to 0.69 on people's comparisons",
                 low=0.6,
             ),
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "margin",
@@ -154,6 +158,7 @@ TECHNIQUE = Technique(
             "Rating error",
             "Ranking",
             "Root mean squared error of the predicted ratings, in units of the ratings.",
+            better="lower",
         ),
         MetricInfo(
             "mean_reward",

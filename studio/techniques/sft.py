@@ -115,6 +115,8 @@ TECHNIQUE = Technique(
             "Accuracy",
             "Share of answer tokens the model would have chosen itself.",
             healthy=KNOWS_THE_LANGUAGE,
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "eval_mean_token_accuracy",
@@ -122,6 +124,8 @@ TECHNIQUE = Technique(
             "Accuracy",
             "The same on rows the model does not train on.",
             healthy=KNOWS_THE_LANGUAGE,
+            better="higher",
+            is_share=True,
         ),
         MetricInfo(
             "entropy",

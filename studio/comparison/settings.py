@@ -1,8 +1,9 @@
-"""Runs beside each other: their settings, and which of them differ."""
+"""The settings of runs beside each other, which of them differ, and what they are called."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from studio import adapters, techniques
 from studio.models import Run
 
 
@@ -40,3 +41,29 @@ def table(runs: Sequence[Run], *, differences_only: bool = True) -> list[dict[st
         if differs or not differences_only:
             rows.append({"setting": name, "values": values, "differs": differs})
     return rows
+
+
+def titles(runs: Sequence[Run]) -> dict[str, str]:
+    """Setting name, as `settings_of` calls it, to its title; others are called what they are named."""
+    found = {"gpus": "Devices"}
+    for run in runs:
+        if techniques.has(run.technique):
+            fields = techniques.get(run.technique).parameters.model_fields.items()
+            found |= {name: field.title or name for name, field in fields}
+        if adapters.has(run.adapter):
+            adapter = adapters.get(run.adapter)
+            of_adapter = adapter.parameters.model_fields.items()
+            found |= {
+                f"{run.adapter}.{name}": f"{adapter.title}: {field.title or name}"
+                for name, field in of_adapter
+            }
+    return found
+
+
+def worded(value: Any) -> str:
+    """A setting's value as it is read, and typed in a search."""
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
