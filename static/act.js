@@ -61,6 +61,7 @@
       const answer = await send(post, payload(element), method);
       for (const input of element.querySelectorAll?.("[data-touched]") ?? []) delete input.dataset.touched;
       if (then) return void location.assign(fill(then, answer));
+      if (element.matches("form[popover]")) element.hidePopover();
       if (done || answer.message) toast(done || answer.message, answer.hint || "", "good");
       document.dispatchEvent(new CustomEvent("studio:changed", { detail: answer }));
       studio.refresh();

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, load_only, selectinload
 
-from studio import adapters, events, lineage, parameters, storage, techniques
+from studio import adapters, events, lineage, parameters, storage, tags, techniques
 from studio.adapters import Adapter
 from studio.datasets import library
 from studio.errors import NotFound, Refused, StudioError
@@ -62,6 +62,7 @@ class RunConfig(BaseModel):
     recommendation: int | None = None
     parent: int | None = None
     sweep: int | None = None
+    tags: list[str] = Field(default_factory=list)
 
 
 def missing(config: RunConfig) -> list[str]:
@@ -117,6 +118,7 @@ def launch(session: Session, config: RunConfig, who: str = "") -> Run:
         seed=config.seed,
         gpus=config.gpus,
         priority=config.priority,
+        tags=tags.cleaned(config.tags),
     )
     session.add(run)
     session.flush()
@@ -233,6 +235,7 @@ def config_of(run: Run) -> RunConfig:
         priority=run.priority,
         project=run.project_id,
         parent=run.id,
+        tags=run.tags,
     )
 
 

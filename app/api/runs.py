@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api", tags=["runs"])
 MOST_COMPARED = 50
 NAMES = """id name kind technique adapter state wish attempt activity step total_steps seconds_left latest
 error parameters adapter_parameters inputs graders after_id sweep_id choices report seed gpus priority host
-versions note"""
+versions note tags"""
 
 
 def as_json(run: Run) -> dict[str, Any]:

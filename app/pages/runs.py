@@ -12,7 +12,7 @@ from app.navigation import Page
 from app.pages import run_words, runs_sweep, waiting
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
-from studio import db, runs
+from studio import comparison, db, runs
 from studio.models import Run, Sweep
 
 MOST = 500
@@ -57,19 +57,10 @@ def runs_table(query: Query) -> Paced:
 
 
 def is_wanted(run: Run, search: str, state: str) -> bool:
-    """Every word of the search must occur somewhere in what the row shows."""
+    """In this state, and found by the search."""
     if run.state not in run_words.FILTERS.get(state, run_words.FILTERS[""])[1]:
         return False
-    row = " ".join(
-        [
-            run.name,
-            run_words.technique(run),
-            run_words.adapter(run),
-            run.model.name if run.model else "",
-            run.dataset_version.title if run.dataset_version else "",
-        ]
-    ).lower()
-    return all(word in row for word in search.lower().split())
+    return comparison.is_wanted(run, search, f"{run_words.technique(run)} {run_words.adapter(run)}")
 
 
 def count(every: list[Run]) -> list[tuple[str, str, int]]:

@@ -90,6 +90,7 @@ class Setup(BaseModel):
     gpus: int = 1
     priority: int = 0
     project: int | None = None
+    tags: list[str] = Field(default_factory=list)
     problem: dict[str, str] = Field(default_factory=dict)
     traced: Traced | None = None
 

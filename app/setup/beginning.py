@@ -84,7 +84,9 @@ def of_config(session: Session, config: RunConfig) -> Setup:
     """The setup that would launch a configuration."""
     known = known_model(session, str(config.model))
     setup = Setup(
-        **config.model_dump(include={"technique", "adapter", "name", "seed", "gpus", "priority", "project"}),
+        **config.model_dump(
+            include={"technique", "adapter", "name", "seed", "gpus", "priority", "project", "tags"}
+        ),
         model=str(known.id if known else config.model),
         dataset=_version(session, config.dataset),
         held_out=_version(session, config.held_out),

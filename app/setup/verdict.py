@@ -91,7 +91,7 @@ def config(plan: Plan) -> RunConfig:
         raise StudioError("That name is too long.", hint=f"{LONGEST_NAME} characters at most.", field="name")
     of_technique, of_adapter = shared_settings(plan)
     return RunConfig(
-        **setup.model_dump(include={"technique", "adapter", "name", "gpus", "priority", "project"}),
+        **setup.model_dump(include={"technique", "adapter", "name", "gpus", "priority", "project", "tags"}),
         model=setup.model.strip(),
         dataset=str(plan.dataset.id) if plan.dataset else "",
         held_out=str(plan.held_out.id) if plan.held_out else "",

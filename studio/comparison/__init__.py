@@ -3,6 +3,7 @@
 It reads what runs are and what they logged; it changes nothing.
 """
 
+from studio.comparison.finding import is_wanted
 from studio.comparison.groups import SAME, Group, groups
 from studio.comparison.settings import settings_of, table, titles, worded
 from studio.comparison.standing import Gain, Standing, judged_by, standing, why_not
@@ -13,6 +14,7 @@ __all__ = [
     "Group",
     "Standing",
     "groups",
+    "is_wanted",
     "judged_by",
     "settings_of",
     "standing",
