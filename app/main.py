@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
-from app import api, docs, errors, login, navigation, pages, parts, security, shell, theme
+from app import api, docs, errors, live, login, navigation, pages, parts, security, shell, theme
 from app.parts import assets
 from app.toolkit import gr, in_loop, without_servers
 from studio import settings
@@ -36,7 +36,8 @@ def assemble(found: list[navigation.Page], routers: list[APIRouter]) -> FastAPI:
         generate_unique_id_function=operation,
     )
     errors.install(app)
-    for router in (assets.router, login.router, parts.router, docs.router, *routers):
+    app.state.shared = live.Shared()
+    for router in (assets.router, login.router, parts.router, live.router, docs.router, *routers):
         app.include_router(router)
     app.get("/health", include_in_schema=False)(health)
     in_loop(lambda: mount(app, lay_out(found)))

@@ -177,20 +177,41 @@
     setTimeout(() => !box.matches(":hover, :focus-within") && box.remove(), kind === "bad" ? 12_000 : 4000);
   }
 
-  const losses = new Set();
+  const losses = new Map(); // who is without an answer → since when
+  const BACK = 3000; // ms for which the page says that the connection is back
 
-  // Whoever polls says here when its server is silent; the bar shows while anyone's is.
-  function lost(who, isLost) {
-    if (isLost) losses.add(who);
+  // Whoever asks the server says here that it is silent, and since when; the bar shows while anyone is without it.
+  function lost(who, isLost, since = Date.now()) {
+    if (isLost) losses.set(who, losses.get(who) ?? since);
     else losses.delete(who);
     const bar = document.getElementById("connection");
-    if (!losses.size) return void bar?.remove();
-    if (bar) return;
-    const made = Object.assign(document.createElement("div"), { id: "connection" });
-    made.setAttribute("role", "status");
-    made.textContent = "Connection lost – retrying. What you see may be out of date.";
-    document.body.append(made);
+    if (losses.size) return showLoss(bar ?? newBar());
+    if (!bar || bar.classList.contains("back")) return undefined;
+    bar.classList.add("back");
+    bar.replaceChildren("Connected again. What you see is current.");
+    return setTimeout(() => bar.classList.contains("back") && bar.remove(), BACK);
   }
+
+  function newBar() {
+    const bar = Object.assign(document.createElement("div"), { id: "connection" });
+    bar.setAttribute("role", "status");
+    document.body.append(bar);
+    return bar;
+  }
+
+  // The age is for the eye only: read out, it would be said anew every few seconds.
+  function showLoss(bar) {
+    const seconds = Math.round((Date.now() - Math.min(...losses.values())) / 1000);
+    const age = seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
+    if (bar.classList.contains("back") || !bar.firstChild) {
+      bar.classList.remove("back");
+      const line = Object.assign(document.createElement("span"), { textContent: "Connection lost. Trying again…" });
+      bar.replaceChildren(line, " ", Object.assign(document.createElement("small"), { ariaHidden: "true" }));
+    }
+    bar.lastChild.textContent = `What you see is ${age} old.`;
+  }
+
+  setInterval(() => losses.size && showLoss(document.getElementById("connection") ?? newBar()), 1000);
 
   // Gradio shows a handler's error only when the event was queued; ours mostly are not (app/errors.py: told).
   const plainFetch = window.fetch;

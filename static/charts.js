@@ -1,5 +1,5 @@
-// Live charts: <div data-charts="/api/metrics?run=7">. One request a page a second brings only the new points
-// of every chart; it stops when all runs are finished and rests while the tab is hidden. Zoom, legend, scale
+// Live charts: <div data-charts="/api/metrics?run=7">. The page's pulse (pulse.js) brings only the new points of
+// every chart, until all runs are finished. Zoom, legend, scale
 // and smoothing belong to the person and survive every update. Plotly draws (SVG lines only); this file keeps
 // the numbers (numbers.js helps) and knows nothing about what a metric means: titles, groups and help come from the server.
 (() => {
@@ -61,13 +61,13 @@
   function board(element) {
     const smoothingKey = `tunesmith-smoothing ${location.pathname}`;
     const asked = element.dataset.charts;
-    const every = Number(element.dataset.every ?? 1) * 1000;
+    const every = Number(element.dataset.every ?? 1);
     const runs = new Map(); // id → {id, name, state, color_index}
     const series = new Map(); // run id → Map(metric → {steps, values})
     const charts = new Map(); // metric → {info, card, plot, now, dirty, seen, log, table}
     const hidden = new Set();
     const groups = new Map();
-    let [cursor, range, timer, busy, failures, dragging, ended] = ["", null, 0, false, 0, false, false];
+    let [cursor, range, dragging, ended] = ["", null, false, false];
     let weight = Number(localStorage.getItem(smoothingKey) ?? 0.6);
 
     const legend = make("div", { class: "legend", role: "group", "aria-label": "Runs shown" });
@@ -93,35 +93,20 @@
       const url = new URL(window.studio.fill(asked, page), location.href);
       url.searchParams.set("points", POINTS);
       if (cursor) url.searchParams.set("after", cursor);
-      return url;
+      return url.pathname + url.search;
     }
 
-    async function tick() {
-      clearTimeout(timer);
-      if (busy || document.hidden || !element.isConnected) return;
-      busy = true;
-      let wait = every;
-      try {
-        const answer = await fetch(address(), { cache: "no-store" });
-        const read = await answer.json();
-        if (answer.status >= 500) throw new Error(`answer ${answer.status}`);
-        failures = 0;
-        if (!answer.ok) {
-          say(read.error, read.hint);
-          wait = 0;
-        } else {
-          take(read);
-          ended = runs.size > 0 && [...runs.values()].every((run) => FINISHED.has(run.state));
-          if (ended) wait = 0;
-          if (!charts.size) say();
-        }
-      } catch {
-        failures += 1;
-        wait = Math.min(10_000, 1000 * 2 ** (failures - 1));
+    // Takes an answer; returns the seconds until the next look (0: when something happens).
+    function tick({ status, body: read }) {
+      if (status >= 500) return every;
+      if (status >= 400) {
+        say(read.error, read.hint);
+        return 0;
       }
-      busy = false;
-      window.studio.lost(asked, failures > 1);
-      if (wait) timer = setTimeout(tick, wait);
+      if (status !== 304) take(read);
+      ended = runs.size > 0 && [...runs.values()].every((run) => FINISHED.has(run.state));
+      if (!charts.size) say();
+      return ended ? 0 : every;
     }
 
     // ---- what the server says
@@ -393,25 +378,22 @@
 
     // ---- waking up
 
-    const wake = () => !document.hidden && tick();
+    const pulse = window.studio.pulse.join({ ask: address, hear: tick, alone: () => !cursor });
+    const wake = () => pulse.look();
     const repaint = () => {
       drawAll();
       for (const chart of charts.values()) headline(chart);
     };
-    document.addEventListener("visibilitychange", wake);
     document.addEventListener("studio:changed", wake);
     document.addEventListener("studio:theme", repaint);
     addEventListener("pointerup", release);
-    tick();
     return () => {
-      clearTimeout(timer);
+      pulse.leave();
       sizes.disconnect();
       sight.disconnect();
-      document.removeEventListener("visibilitychange", wake);
       document.removeEventListener("studio:changed", wake);
       document.removeEventListener("studio:theme", repaint);
       removeEventListener("pointerup", release);
-      window.studio.lost(asked, false);
     };
   }
 

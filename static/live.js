@@ -1,12 +1,11 @@
 // Live fragments. The server renders every piece of state as HTML under /parts/…;
-// this file fetches the pieces a page names with data-live, patches them into the page, and repeats.
+// this file has the page's pulse (pulse.js) ask for the pieces a page names with data-live, and patches them in.
 // It keeps focus, typed text, open <details>, scrolling and selected text. It draws nothing itself;
 // act.js, loaded before it, does what buttons ask and tells people what happened.
 // The attributes are listed in app/parts/README.md.
 (() => {
   "use strict";
-  const LONGEST_PAUSE = 10_000; // ms between tries while the server does not answer
-  const fragments = new Map(); // element → {tag, timer, busy, every, failures}
+  const fragments = new Map(); // element → its part in the page's pulse: {look, forget, leave}
   const ready = (run) =>
     document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", run) : run();
 
@@ -24,67 +23,24 @@
   function adopt() {
     for (const element of document.querySelectorAll("[data-live]")) {
       if (fragments.has(element)) continue;
-      fragments.set(element, { tag: "", timer: 0, busy: false, every: Number(element.dataset.every ?? 0), failures: 0 });
-      look(element);
+      const pulse = studio.pulse.join({ ask: () => address(element), hear: (answer) => hear(element, answer) });
+      fragments.set(element, pulse);
     }
-    for (const [element, state] of fragments) {
-      if (!element.isConnected) {
-        clearTimeout(state.timer);
-        fragments.delete(element);
-      }
+    for (const [element, pulse] of fragments) {
+      if (element.isConnected) continue;
+      pulse.leave();
+      fragments.delete(element);
     }
   }
 
-  async function look(element) {
-    const state = fragments.get(element);
-    if (!state || !element.isConnected || document.hidden) return;
-    if (state.busy) {
-      state.again = true;
-      return;
-    }
-    clearTimeout(state.timer);
-    state.busy = true;
-    try {
-      const headers = state.tag ? { "If-None-Match": state.tag } : {};
-      const answer = await fetch(address(element), { headers, cache: "no-store" });
-      if (answer.status === 401) return void location.reload();
-      if (!answer.headers.get("content-type")?.startsWith("text/html") && answer.status !== 304) {
-        throw new Error(`answer ${answer.status}`);
-      }
-      const pace = answer.headers.get("live-every");
-      state.every = pace === null ? Number(element.dataset.every ?? 0) : Number(pace);
-      if (answer.status !== 304) {
-        const kept = place(element, await answer.text());
-        state.tag = kept ? "" : (answer.headers.get("etag") ?? "");
-      }
-      if (answer.status >= 500) throw new Error(`answer ${answer.status}`);
-      state.failures = 0;
-      connection();
-    } catch {
-      state.failures += 1;
-      state.tag = "";
-      connection();
-    } finally {
-      state.busy = false;
-      const wait = state.failures ? Math.min(LONGEST_PAUSE, 1000 * 2 ** (state.failures - 1)) : state.every * 1000;
-      if (wait) state.timer = setTimeout(look, wait, element);
-      if (state.again) {
-        state.again = false;
-        look(element);
-      }
-    }
+  // Takes what the server says; returns the seconds until the next look.
+  function hear(element, { status, every, body }) {
+    if (status !== 304 && place(element, body)) fragments.get(element).forget();
+    return every ?? Number(element.dataset.every ?? 0);
   }
 
   function refresh() {
-    for (const element of fragments.keys()) look(element);
-  }
-
-  document.addEventListener("visibilitychange", () => !document.hidden && refresh());
-  addEventListener("online", refresh);
-  addEventListener("popstate", refresh);
-
-  function connection() {
-    studio.lost("fragments", [...fragments.values()].some((state) => state.failures > 1));
+    for (const pulse of fragments.values()) pulse.look();
   }
 
   // ---- patching ---------------------------------------------------------------------------------------
@@ -112,8 +68,7 @@
 
   // What a script was answered takes a fragment's place; the next look is then compared with nothing older.
   function put(element, html) {
-    const state = fragments.get(element);
-    if (state) state.tag = "";
+    fragments.get(element)?.forget();
     place(element, html);
   }
 
