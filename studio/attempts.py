@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from studio import db, lineage, metrics, runs, storage, weights
+from studio import db, events, lineage, marks, metrics, runs, storage, weights
 from studio.exits import Exit
 from studio.models import (
     Answer,
@@ -167,6 +167,18 @@ def _activity(session: Session, run: Run, entry: dict[str, Any]) -> None:
 def _resume(session: Session, run: Run, entry: dict[str, Any]) -> None:
     metrics.rewind(session, run.id, entry["step"] or -1)  # one that begins anew measures its start anew
     run.step = entry["step"]
+    if run.attempt > 1 and run.kind == Kind.TRAIN:
+        _record(session, run, marks.WENT_ON, step=entry["step"])
+
+
+def _record(session: Session, run: Run, what: str, **details: Any) -> None:
+    events.record(session, what, f"run:{run.id}", run.host, attempt=run.attempt, **details)
+
+
+def _note_change(session: Session, run: Run, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Another attempt may find another machine and other libraries."""
+    if changes := marks.differences(before, after):
+        _record(session, run, marks.CHANGED, changes=changes)
 
 
 def _sample(session: Session, run: Run, entry: dict[str, Any]) -> None:
@@ -189,10 +201,13 @@ def _artifact(session: Session, run: Run, entry: dict[str, Any]) -> None:
 
 
 def _versions(session: Session, run: Run, entry: dict[str, Any]) -> None:
+    _note_change(session, run, run.versions, entry["data"])
     run.versions = entry["data"]
 
 
 def _choices(session: Session, run: Run, entry: dict[str, Any]) -> None:
+    before, after = ({each["name"]: each["value"] for each in said} for said in (run.choices, entry["data"]))
+    _note_change(session, run, before, after)
     run.choices = entry["data"]
 
 

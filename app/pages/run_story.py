@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.parts import Query, render
-from studio import events
+from studio import events, marks
 from studio.models import Checkpoint, Event, Model, Run
 
 # (what happened, kind of mark); `run queued` and the others come from the state a run moved to.
@@ -25,6 +25,8 @@ WORDS = {
     "run succeeded": ("Done", "succeeded"),
     "run failed": ("Failed", "failed"),
     "run cancelled": ("Stopped", "cancelled"),
+    marks.WENT_ON: ("Went on", "info"),
+    marks.CHANGED: ("Trains otherwise than before", "info"),
     "run imported": ("Imported", "info"),
     "run thinned": ("Points thinned", "info"),
     "run asked to stop": ("Asked to stop", "wait"),
@@ -66,6 +68,9 @@ def notes(what: str, details: dict[str, Any]) -> list[str]:
     if what == "run claimed":
         found.append(f"attempt {details.get('attempt')}")
         found.append(f"on {', '.join(map(device, details.get('devices', [])))}")
+    if what == marks.WENT_ON:
+        found.append(f"from step {details['step']:,}" if details["step"] else "from the start")
+    found += details.get("changes", [])
     if why := details.get("why"):
         found.append(str(why))
     code = details.get("exit_code")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from fastapi.testclient import TestClient
 
 from app import cli, main
-from studio import sample
+from studio import attempts, db, sample
 
 
 @pytest.fixture
@@ -178,3 +178,24 @@ def test_metrics_from_elsewhere_become_a_run_and_leave_as_a_table(api: TestClien
     assert "trainer_state.json" in refused.json()["hint"]
     assert api.get("/api/runs/999/metrics.csv").status_code == 404
     assert api.delete(f"/api/runs/{run}").status_code == 204
+
+
+def test_the_marks_of_runs_are_asked_for_together(api: TestClient) -> None:
+    ids = [api.post("/api/runs", json=CONFIG).json()["id"] for _ in range(2)]
+    say = [
+        {"kind": "metric", "step": 50, "time": 1e9, "data": {"eval_loss": 1.5}},
+        {"kind": "checkpoint", "step": 50, "folder": "runs/1/checkpoints/checkpoint-50"},
+    ]
+    with db.transaction() as session:
+        attempts.absorb(session, ids[0], say, attempt=1, offset=0)
+    marks = api.get("/api/metrics/marks", params={"run": ids}).json()
+    assert list(marks) == [str(run_id) for run_id in ids]
+    assert [mark["kind"] for mark in marks[str(ids[0])]] == ["checkpoint", "evaluation"]
+    assert marks[str(ids[0])][1] == {
+        "kind": "evaluation",
+        "step": 50,
+        "time": 1e9,
+        "title": "Held-out loss 1.5",
+    }
+    assert marks[str(ids[1])] == []
+    assert api.get("/api/metrics/marks", params={"run": 99}).status_code == 404

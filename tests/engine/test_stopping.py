@@ -24,6 +24,8 @@ def test_a_stopped_run_saves_and_resumes_where_it_was(
     assert studio.api.post(f"/api/runs/{run}/resume").status_code == 200
     studio.finish(run)
     assert studio.metric_rows(run) == undisturbed
+    marks = studio.api.get("/api/metrics/marks", params={"run": run}).json()[str(run)]
+    assert [mark["step"] for mark in marks if mark["kind"] == "resume"] == [stopped["step"]]
 
 
 def test_a_queued_run_stops_at_once_and_the_queue_says_what_is_ahead(
