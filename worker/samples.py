@@ -21,6 +21,7 @@ from worker.rewards import Judges, Reward
 
 ASKING = {"language"}  # kinds of model that answer
 MOMENTS = 20  # in which answers of a training are told, at most
+BETWEEN = 4  # times that sample prompts are answered during training where no steps were asked for
 ENDS = 2  # best answers of a moment, and as many of the worst
 
 
@@ -37,7 +38,7 @@ class Sampler(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        every = self._order.parameters["sample_steps"]
+        every = steps_between(self._order.parameters["sample_steps"], state.max_steps)
         if every and state.global_step % every == 0 and state.global_step < state.max_steps:
             self.take(step=state.global_step)
 
@@ -60,6 +61,11 @@ class Sampler(TrainerCallback):
                 reference=prompt.reference,
                 scores=scores,
             )
+
+
+def steps_between(asked: int, total: int) -> int:
+    """How many steps lie between samples; 0 where there are none between the first and the last."""
+    return asked if asked >= 0 else math.ceil(total / (BETWEEN + 1))
 
 
 @dataclass

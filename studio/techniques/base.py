@@ -159,7 +159,8 @@ class TrainingParameters(Parameters):
     sample_prompts: int = setting(
         6,
         "Sample prompts",
-        "Prompts answered before and after training, from the held-out data if there is some. 0: none.",
+        "Prompts answered before, during and after training, from the held-out data if there is some. "
+        "0: none.",
         source="The studio's choice: as many as one looks at",
         ours=True,
         ge=0,
@@ -176,13 +177,13 @@ class TrainingParameters(Parameters):
         le=4096,
     )
     sample_steps: int = setting(
-        0,
+        -1,
         "Sample every",
-        "Steps between samples during training. 0: only before and after.",
+        "Steps between samples during training. 0: only before and after; -1: four times in between.",
         unit="steps",
-        source="The studio's choice: answering stops training for as long as it takes",
+        source="The studio's choice: one sees what changed when; answering stops training, so it is rare",
         ours=True,
-        ge=0,
+        ge=-1,
         le=1_000_000,
     )
     activation_checkpointing: Switch = setting(

@@ -219,7 +219,7 @@ def test_before_training_ends_the_second_answer_is_promised(database: Path) -> N
     with db.transaction() as session:
         run = made(session)
         session.add(sample(run, 0, "x"))
-    assert "The model answers again when training ends." in view(run, "samples")
+    assert "The model answers again while it trains, and when training ends." in view(run, "samples")
 
 
 def test_a_run_told_to_ask_nothing_has_no_samples_and_says_why(database: Path) -> None:

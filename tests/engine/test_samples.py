@@ -75,6 +75,17 @@ def test_graders_of_a_technique_that_learns_from_no_reward_score_its_samples(fol
         assert "reward" not in script.bundle(session, runs.get(session, run_id))["train.py"]
 
 
+def test_answers_are_given_again_while_it_trains(folder: Path) -> None:
+    def answered(**settings: int) -> set[int]:
+        run_id = trained(folder, "sft", max_steps=10, **settings)
+        with db.reading() as session:
+            return {sample.step for sample in session.query(Sample).filter_by(run_id=run_id)}
+
+    assert answered() == {0, 2, 4, 6, 8, 10}
+    assert answered(sample_steps=4) == {0, 4, 8, 10}
+    assert answered(sample_steps=0) == {0, 10}
+
+
 def test_who_wants_no_samples_gets_none(folder: Path) -> None:
     run_id = trained(folder, "grpo", sample_prompts=0)
     with db.reading() as session:
