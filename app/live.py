@@ -2,8 +2,8 @@
 
 `static/pulse.js` asks once a second. Each `ask` is an address that can be fetched alone as well, and is
 answered by the same code; `tag` is that of what the page has of it. The answer is a list in the order of the
-asks: 304 where nothing changed, else the new text, or only its changed lines where the old text is still known
-here. One that fails does not touch the others.
+asks: 304 where nothing changed, else the new text, or its changed lines where the old one is still known. One
+that fails does not touch the others.
 
 People who watch the same thing share its answer for a moment. They may: what is asked here is a fragment,
 which sees nothing but its address, or numbers of runs; who asks makes no difference. `fresh` asks past that,

@@ -16,8 +16,8 @@
   const beats = () => (performance.now() - born) / BEAT;
   const pause = (tries) => Math.min(LONGEST_PAUSE, 2 ** (tries - 1));
 
-  // The beat that lies so many seconds after a moment, and not before the next one.
-  const onBeat = (moment, seconds) => Math.max(Math.floor(moment + seconds + 0.1), Math.floor(beats()) + 1);
+  // The beat nearest to so many seconds after a moment that is still to come.
+  const onBeat = (moment, seconds) => Math.max(Math.round(moment + seconds), Math.floor(beats()) + 1);
 
   // ask(): the address. hear({status, every, body}): takes the answer, returns the seconds until the next look
   // (0: none until something asks for it). alone(): whether this look is better not mixed with others: a long one.
