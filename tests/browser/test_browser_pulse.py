@@ -79,7 +79,6 @@ def test_a_running_run_is_watched_with_one_request_a_second(
 
 
 def test_an_action_is_seen_at_once(page: Page, studio: RunningStudio, train: Callable[..., int]) -> None:
-    """What was answered to others a moment ago is not good enough for who has just done something."""
     run = train("Stopped at once", max_steps=2000, eval_steps=1000)
     visit(page, f"/run?id={run}")
     studio.reach(run, 3)
@@ -120,6 +119,7 @@ def test_a_lost_network_is_said_at_once_and_its_return_needs_no_reload(
 ) -> None:
     guard.allow("ERR_INTERNET_DISCONNECTED")
     visit(page, f"/run?id={trained}")
+    await_plot(page, "plot.data.length")
     bar = page.locator("#connection")
     page.context.set_offline(True)
     expect(bar).to_contain_text("Connection lost", timeout=1000)
