@@ -8,6 +8,7 @@ Exit codes: 0 done, 75 saved and stopped because it was asked to (SIGTERM), 1 fa
 import signal
 import sys
 import traceback
+from collections.abc import Sized
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from transformers import set_seed
 
 from studio import needs
+from studio.errors import StudioError
 from studio.exits import Exit
 from studio.rows import BY_TURNS, LEARNED_BY_TURNS
 from worker import data, failures, hardware, ingredients, masks, model, samples, telemetry
@@ -60,6 +62,7 @@ def _train(order: Order, spool: telemetry.Spool, watcher: telemetry.Telemetry) -
     taken = Taken(rows, held_out, base, tokenizer)
     chosen = _choose(order, spool, taken)
     trainer = watcher.trainer = _make_trainer(order, spool, watcher, chosen, taken)
+    _check_something_is_left(order, trainer)
     watcher.gauges.watch(trainer)
     sampler = samples.Sampler(order, spool, trainer, tokenizer)
     trainer.add_callback(sampler)
@@ -124,6 +127,24 @@ def _make_trainer(
         callbacks=[watcher, overheard, *ingredients.callbacks(order)],
         **extras,
     )
+
+
+def _check_something_is_left(order: Order, trainer: Any) -> None:
+    """Trainers leave out rows of which nothing is learned. Raises StudioError where that are all of them."""
+    for name, title in (("train_dataset", order.data), ("eval_dataset", order.held_out)):
+        rows = getattr(trainer, name, None)
+        if title is None or not isinstance(rows, Sized) or len(rows):
+            continue
+        longest = order.parameters.get("max_length")
+        if longest is None:
+            raise StudioError(f"Nothing of “{title.title}” is left to learn from.", hint="Look at its rows.")
+        raise StudioError(
+            f"Nothing of “{title.title}” is left to learn from: with a longest row of {longest} tokens, "
+            "every row ends before its answer begins.",
+            hint="Clone it with a longer “Longest row” (max_length), longer than the longest prompt and its "
+            "answer; the dataset's page shows how long they are.",
+            field="max_length",
+        )
 
 
 def _learn(
