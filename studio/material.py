@@ -52,7 +52,7 @@ def of(session: Session, project: Project) -> Material:
     versions = _to_learn_from(session, project, held_out)
     found = {kind: _largest(versions, shapes) for kind, shapes in KINDS.items()}
     return Material(
-        model=_model(session, project),
+        model=model_of(session, project),
         held_out=held_out,
         grader=grader,
         data={kind: version for kind, version in found.items() if version},
@@ -80,14 +80,16 @@ def check_measurable(found: Material) -> None:
             raise StudioError(problem, hint=f"{remedy} on the use case's page.", field=field)
 
 
-def _model(session: Session, project: Project) -> Model | None:
-    """The one chosen; else the base of the newest run, or the only base there is."""
-    if project.model_id:
+def model_of(session: Session, project: Project | None) -> Model | None:
+    """What a use case trains: the model chosen, else the base of its newest run. Where neither is known, and
+    without a use case, the only base there is."""
+    if project and project.model_id:
         return session.get(Model, project.model_id)
-    used = select(Model).join(Run, Run.model_id == Model.id).where(Run.project_id == project.id)
-    newest = session.scalar(used.order_by(Run.id.desc()).limit(1))
-    if newest:
-        return evaluations.base_of(session, newest)
+    if project:
+        used = select(Model).join(Run, Run.model_id == Model.id).where(Run.project_id == project.id)
+        newest = session.scalar(used.order_by(Run.id.desc()).limit(1))
+        if newest:
+            return evaluations.base_of(session, newest)
     bases = [each for each in weights.listed(session) if each.run_id is None and each.kind == "language"]
     return bases[0] if len(bases) == 1 else None
 

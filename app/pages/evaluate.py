@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session
 from app import measured_by
 from app.navigation import Page
 from app.parts import Paced, Query, fragment, live, render
-from app.setup import advised
 from app.toolkit import html
-from studio import db, evaluations, graders, held_out, loop, runs, use_cases, weights
+from studio import db, evaluations, graders, held_out, loop, material, runs, use_cases, weights
 from studio.datasets import library
 from studio.errors import StudioError
 from studio.evaluations import results
@@ -46,8 +45,8 @@ def setup(session: Session, query: Query) -> Any:
     models = [model for model in weights.listed(session) if model.kind == "language"]
     number = query.maybe("project")
     project = use_cases.get(session, number) if number is not None else None
-    first = advised.model_of(session, project) if project else None
-    chosen = query.numbers("models") or ([first] if first else [model.id for model in models[-1:]])
+    first = material.model_of(session, project) if project else None
+    chosen = query.numbers("models") or ([first.id] if first else [model.id for model in models[-1:]])
     kept_apart = held_out.held_out_of(session, project) if project else None
     return render(
         "evaluate_setup.html",

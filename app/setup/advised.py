@@ -7,17 +7,17 @@ from sqlalchemy import ColumnElement, ScalarResult, select
 from sqlalchemy.orm import Session
 
 from app.setup import Grading, Setup, offers
-from studio import use_cases
+from studio import material, use_cases
 from studio.datasets import library
-from studio.models import Dataset, DatasetVersion, Model, Project, Run
+from studio.models import Dataset, DatasetVersion, Project, Run
 from studio.techniques import Technique
 
 
 def fill(session: Session, setup: Setup, technique: Technique) -> None:
     """Fills in what the setup does not have yet."""
     project = session.get(Project, setup.project) if setup.project else None
-    model = model_of(session, project)
-    setup.model = setup.model or (str(model) if model else "")
+    model = material.model_of(session, project)
+    setup.model = setup.model or (str(model.id) if model else "")
     data = _training(session, technique, project)
     if data is not None:
         setup.dataset = setup.dataset or str(data.id)
@@ -26,14 +26,6 @@ def fill(session: Session, setup: Setup, technique: Technique) -> None:
     if technique.graded and project and not setup.graders:
         for choice in use_cases.measured_by(project):
             setup.add_grader(Grading.of(choice))
-
-
-def model_of(session: Session, project: Project | None) -> int | None:
-    """What the use case trains; without one the only base model."""
-    if project and project.model_id:
-        return project.model_id
-    bases = session.scalars(select(Model.id).where(Model.run_id.is_(None), Model.kind == "language")).all()
-    return bases[0] if len(bases) == 1 else None
 
 
 def _training(session: Session, technique: Technique, project: Project | None) -> DatasetVersion | None:

@@ -100,3 +100,12 @@ def test_a_run_from_advice_remembers_it(database: Path) -> None:
         setup = begun(session, "sft", project)
         run = runs.launch(session, verdict.config(Plan(session, setup)))
         assert (run.recommendation_id, run.project_id) == (setup.recommendation, project)
+
+
+def test_without_a_model_of_its_own_a_use_case_goes_on_with_the_one_its_runs_trained(database: Path) -> None:
+    project = sample.load()
+    with db.transaction() as session:
+        session.get_one(Project, project).model_id = None
+        other = made_runs.base(session, "another base")
+        made_runs.made(session, other, made_runs.version(session), project=project)
+        assert begun(session, "sft", project).model == str(other.id)
