@@ -1,6 +1,6 @@
 """One run at /run?id=7: what it is doing, its charts, samples, settings, log and history.
 
-The header and the view below the tabs are two live fragments; the address says which run and which tab.
+Header, figures and the view below the tabs are live fragments; the address says which run and which tab.
 """
 
 from markupsafe import Markup
@@ -8,14 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.navigation import Page
-from app.pages import run_doctor, run_samples, run_settings, run_story, run_words, waiting
-from app.parts import Paced, Query, fragment, live, render, words
+from app.pages import run_doctor, run_figures, run_samples, run_settings, run_story, run_words, waiting
+from app.parts import Paced, Query, fragment, live, render
 from app.setup import offers
 from app.toolkit import html
 from studio import db, lineage, loop, metrics, runs
 from studio.errors import StudioError
 from studio.models import LogPart, Model, Run, State, Sweep
-from studio.techniques import MetricInfo
 
 TABS = [
     ("charts", "Charts"),
@@ -24,9 +23,9 @@ TABS = [
     ("log", "Log"),
     ("history", "History"),
 ]
-CALM = 5.0  # seconds between looks at a run that is over: somebody may resume it
+HEADER = 2.0  # seconds between looks at what changes seldom while a run goes on,
+CALM = 5.0  # and at a run that is over: somebody may resume it
 LOG_PARTS = 400
-FAR_BACK = 20  # first points looked through for the loss a run began with
 
 
 @fragment("run-header")
@@ -45,11 +44,28 @@ def run_header(query: Query) -> Paced:
             onward=onward(run, model),
             origins=list(lineage.ancestors(session, run))[::-1],
             followers=lineage.followers(session, run),
-            figures=figures(session, run),
             parent=session.get(Run, run.parent_id) if run.parent_id else None,
             sweep=session.get(Sweep, run.sweep_id) if run.sweep_id else None,
             seen=loop.of_run(session, run),
             last_words=last_words(session, run) if run.state == State.FAILED else "",
+        )
+        return Paced(body, HEADER if run_words.is_active(run) else CALM)
+
+
+@fragment("run-now")
+def run_now(query: Query) -> Paced:
+    """What moves while it trains: step, figures and time."""
+    with db.reading() as session:
+        run = find(session, query)
+        if run is None:
+            return Paced(Markup(""), 0)
+        body = render(
+            "run_now.html",
+            run=run,
+            say=run_words,
+            figures=run_figures.of(session, run),
+            wide=run_figures.WIDE,
+            high=run_figures.HIGH,
         )
         return Paced(body, 1 if run_words.is_active(run) else CALM)
 
@@ -89,36 +105,6 @@ def onward(run: Run, model: Model | None) -> tuple[str, str]:
     if model:
         return "Continue from it", f"A new run that {does}"
     return "Queue what follows", f"A new run that {does}, and waits for it"
-
-
-def figures(session: Session, run: Run) -> list[tuple[str, str, str]]:
-    """(name, value, note) of the headline metrics: loss, held-out loss, and the technique's own first one."""
-    start = first_value(session, run, "loss")
-    found = [("Loss", run_words.figure(run, "loss"), f"began at {start}" if start else "")]
-    if run.held_out_id or "eval_loss" in run.latest:
-        found.append(("Held-out loss", run_words.figure(run, "eval_loss"), "rows it does not train on"))
-    technique = run_words.technique_of(run)
-    own = [m for m in technique.metrics if m.group not in PLAIN_GROUPS] if technique else []
-    for metric in own:
-        if metric.key in run.latest:
-            found.append((metric.title, run_words.figure(run, metric.key), judged(metric, run)))
-            break
-    return found
-
-
-def judged(metric: MetricInfo, run: Run) -> str:
-    """“too high: healthy is below 20 nats” where the newest value is outside that range, else its unit."""
-    value = run_words.value(run, metric.key)
-    missed = metric.healthy.missed(value) if metric.healthy and value is not None else ""
-    return f"{missed}: healthy is {metric.healthy_words()}" if missed else metric.unit
-
-
-PLAIN_GROUPS = {"Loss", "Optimiser", "Throughput"}
-
-
-def first_value(session: Session, run: Run, key: str) -> str:
-    value = metrics.first_value(session, run.id, key, within=FAR_BACK)
-    return "" if value is None else words.number(value)
 
 
 def last_words(session: Session, run: Run) -> str:
@@ -163,7 +149,8 @@ VIEWS = {
 
 
 def build() -> None:
-    html(live("run-header", every=1, rows=3), elem_id="run-header")
+    html(live("run-header", every=HEADER, rows=2), elem_id="run-header")
+    html(live("run-now", every=1, rows=2), elem_id="run-now")
     html(live(run_doctor.PART, every=3, rows=1), elem_id=run_doctor.PART)
     html(live("run-view", every=1, rows=6), elem_id="run-view")
 

@@ -1,13 +1,15 @@
 """What every page says about a run in the same words: technique, figures, time. A helper, no page."""
 
 from datetime import datetime
+from functools import cache
 
 from app.parts import words
-from studio import adapters, techniques
+from studio import adapters, metrics, techniques
 from studio.adapters import Adapter
 from studio.models import Kind, Run, State, Wish, now
 from studio.runs import ACTIVE, GOING, IN_PROGRESS, RESUMABLE
 from studio.techniques import Technique
+from studio.techniques.base import HEADLINE
 
 LONGEST_SHORT_NAME = 5  # "sft" is known as SFT; "reward_model" is better called by its title
 
@@ -53,6 +55,23 @@ def figure(run: Run, key: str) -> str:
     if isinstance(found, str):
         return "not a number" if found == "NaN" else "infinite"
     return words.number(found)
+
+
+def headline(run: Run) -> tuple[str, ...]:
+    """The metrics a run is judged by, the first one first."""
+    found = technique_of(run)
+    return found.headline if found else HEADLINE
+
+
+def result(run: Run) -> str:
+    """Of these the first that it has logged; empty while there is none."""
+    return next((key for key in headline(run) if key in run.latest), "")
+
+
+@cache
+def titled(technique: str, key: str) -> str:
+    """What a metric is called where runs of a technique stand in a table."""
+    return str(metrics.describe([Run(technique=technique)], [key])[0]["title"])
 
 
 def is_active(run: Run) -> bool:

@@ -288,6 +288,8 @@ def is_tiny(size: int | None) -> bool:
     return size is not None and size < TINY
 
 
+HEADLINE = ("loss", "eval_loss")  # what most runs are judged by
+
 ModelKind = Literal["language", "reward", "embedding", "classifier"]
 
 # What a trainer's rows look like; `studio.rows` makes them from each shape.
@@ -300,7 +302,8 @@ class Technique:
 
     `fixed` are the trainer's arguments that make it this technique; `graded` ones learn from a reward that
     the run's graders give; `reference` ones measure against the model they started from, which the trainer
-    reads again from its folder."""
+    reads again from its folder. `headline` are the metrics a run is judged by while it trains, the first one
+    first, as far as they are logged."""
 
     name: str
     title: str
@@ -326,6 +329,7 @@ class Technique:
     model: ModelKind = "language"
     reference: bool = False
     adapters: tuple[str, ...] = ()  # the only ones that fit; empty: all
+    headline: tuple[str, ...] = HEADLINE
     best_by: tuple[str, Literal["lower", "higher"]] = ("eval_loss", "lower")
     order: int = 100
     suggestions: Callable[[str, int | None], dict[str, Suggestion]] = lambda adapter, size: {}

@@ -92,6 +92,7 @@ TECHNIQUE = Technique(
     config="worker.trainers.cpt:CPTConfig",
     parameters=CPTParameters,
     handbook=__doc__,
+    headline=("perplexity", "eval_perplexity", "eval_general_perplexity"),
     fixed={"packing": True},
     inputs=(
         Input(

@@ -122,6 +122,7 @@ TECHNIQUE = Technique(
     arguments=arguments,
     parameters=DAPOParameters,
     handbook=__doc__,
+    headline=online.HEADLINE,
     metrics=online.online_metrics(
         MetricInfo(
             "dynamic_sampling/reward",

@@ -123,6 +123,7 @@ TECHNIQUE = Technique(
     config="worker.trainers.distillation:configure",
     parameters=DistillationParameters,
     handbook=__doc__,
+    headline=("eval_reward", "loss", "eval_loss"),
     graded=True,
     inputs=(Input("teacher_model", "Teacher", "The model to learn from.", "model"),),
     best_by=("eval_reward", "higher"),

@@ -30,6 +30,7 @@ from studio.errors import StudioError
 from studio.parameters import setting
 from studio.techniques.base import Suggestion, Technique, is_tiny
 from studio.techniques.preference import (
+    PREFERRED,
     ReferencedParameters,
     on_the_starter,
     preference_metrics,
@@ -134,6 +135,7 @@ TECHNIQUE = Technique(
     arguments=arguments,
     suggestions=suggestions,
     handbook=__doc__,
+    headline=PREFERRED,
     metrics=preference_metrics(),
     aliases=(
         "direct preference optimisation",

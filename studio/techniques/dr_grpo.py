@@ -46,6 +46,7 @@ TECHNIQUE = Technique(
     arguments=online.arguments,
     parameters=DrGRPOParameters,
     handbook=__doc__,
+    headline=online.HEADLINE,
     metrics=online.online_metrics(),
     best_by=("eval_reward", "higher"),
     order=72,

@@ -141,6 +141,7 @@ TECHNIQUE = Technique(
     config="worker.trainers.embedding:EmbeddingConfig",
     parameters=EmbeddingParameters,
     handbook=__doc__,
+    headline=("eval_recall_at_1", "eval_mrr", "loss"),
     model="embedding",
     best_by=("eval_mrr", "higher"),
     order=20,

@@ -179,6 +179,7 @@ TECHNIQUE = Technique(
     config="worker.trainers.features:FeatureClassifierConfig",
     parameters=FeatureClassifierParameters,
     handbook=__doc__,
+    headline=("eval_accuracy", "accuracy", "eval_macro_f1"),
     model="classifier",
     adapters=("frozen",),
     best_by=("eval_macro_f1", "higher"),

@@ -64,6 +64,7 @@ TECHNIQUE = Technique(
     arguments=online.arguments,
     parameters=GRPOParameters,
     handbook=__doc__,
+    headline=online.HEADLINE,
     metrics=online.online_metrics(),
     best_by=("eval_reward", "higher"),
     order=70,

@@ -117,6 +117,7 @@ TECHNIQUE = Technique(
     arguments=online.arguments,
     parameters=GSPOParameters,
     handbook=__doc__,
+    headline=online.HEADLINE,
     metrics=online.online_metrics(
         clipped=Healthy(
             f"{PAPER}: about 0.15 by design, where GRPO clips 0.001. Beyond one half, most answers teach "

@@ -23,6 +23,7 @@ General Theoretical Paradigm to Understand Learning from Human Preferences”, a
 from studio.parameters import setting
 from studio.techniques.base import Suggestion, Technique, is_tiny
 from studio.techniques.preference import (
+    PREFERRED,
     ReferencedParameters,
     on_the_starter,
     preference_metrics,
@@ -64,6 +65,7 @@ TECHNIQUE = Technique(
     fixed={"loss_type": ["ipo"]},
     suggestions=suggestions,
     handbook=__doc__,
+    headline=PREFERRED,
     metrics=preference_metrics(),
     aliases=("identity preference optimisation", "identity policy optimization", "ΨPO", "Psi-PO"),
     paper="arXiv 2310.12036",

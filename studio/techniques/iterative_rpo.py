@@ -26,7 +26,7 @@ from typing import Any
 
 from studio.parameters import setting
 from studio.techniques.base import TEN_TIMES, Suggestion, Technique, is_tiny, suggested
-from studio.techniques.preference import ReferencedParameters, on_the_starter, preference_metrics
+from studio.techniques.preference import PREFERRED, ReferencedParameters, on_the_starter, preference_metrics
 
 
 class IterativeRPOParameters(ReferencedParameters):
@@ -83,6 +83,7 @@ TECHNIQUE = Technique(
     arguments=arguments,
     suggestions=suggestions,
     handbook=__doc__,
+    headline=PREFERRED,
     metrics=preference_metrics(),
     aliases=("RPO", "iterative reasoning preference optimisation", "DPO + NLL", "DPO+SFT", "rpo_alpha"),
     paper="arXiv 2404.19733",

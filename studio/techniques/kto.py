@@ -27,7 +27,7 @@ from typing import Literal
 from studio.parameters import setting
 from studio.techniques.base import TEN_TIMES, Suggestion, Technique, is_tiny, suggested
 from studio.techniques.metrics import NATS_OF_AN_ANSWER, Healthy, MetricInfo
-from studio.techniques.preference import ReferencedParameters, on_the_starter, preference_metrics
+from studio.techniques.preference import PREFERRED, ReferencedParameters, on_the_starter, preference_metrics
 
 
 class KTOParameters(ReferencedParameters):
@@ -98,6 +98,7 @@ TECHNIQUE = Technique(
     parameters=KTOParameters,
     suggestions=suggestions,
     handbook=__doc__,
+    headline=PREFERRED,
     metrics=[
         MetricInfo(
             "rewards/accuracies",

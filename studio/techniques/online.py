@@ -236,6 +236,9 @@ NATS_OF_A_TOKEN = Healthy(
 )
 
 
+HEADLINE = ("reward", "eval_reward")  # the loss says nothing: advantages cancel within a group
+
+
 def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list[MetricInfo]:
     """What every trainer on groups of answers logs, and `more` of its own; `clipped` is how much of the loss
     its clip may hold back."""

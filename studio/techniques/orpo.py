@@ -25,6 +25,7 @@ from studio.parameters import setting
 from studio.techniques.base import TEN_TIMES, Suggestion, Technique, is_tiny, suggested
 from studio.techniques.metrics import Healthy, MetricInfo
 from studio.techniques.preference import (
+    PREFERRED,
     PreferenceParameters,
     likelihood_of_chosen,
     on_the_starter,
@@ -79,6 +80,7 @@ TECHNIQUE = Technique(
     fixed={"remove_unused_columns": False},
     suggestions=suggestions,
     handbook=__doc__,
+    headline=PREFERRED,
     metrics=preference_metrics(
         likelihood_of_chosen(),
         MetricInfo(

@@ -365,6 +365,7 @@ TECHNIQUE = Technique(
     arguments=arguments,
     parameters=PPOParameters,
     handbook=__doc__,
+    headline=online.HEADLINE,
     metrics=ppo_metrics.METRICS,
     best_by=("eval_reward", "higher"),
     order=62,

@@ -76,6 +76,10 @@ def on_the_starter(**values: Any) -> dict[str, Suggestion]:
     return suggested(ON_THE_STARTER, **shared | values)
 
 
+# Which answer is preferred, and by how much.
+PREFERRED = ("rewards/accuracies", "eval_rewards/accuracies", "rewards/margins")
+
+
 def preference_metrics(*more: MetricInfo, nats: str = "") -> list[MetricInfo]:
     """What every trainer on pairs logs, and `more` of its own."""
     return [

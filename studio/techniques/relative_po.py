@@ -28,6 +28,7 @@ from studio.parameters import setting
 from studio.techniques.base import Suggestion, Technique, is_tiny
 from studio.techniques.metrics import MetricInfo
 from studio.techniques.preference import (
+    PREFERRED,
     PreferenceParameters,
     on_the_starter,
     preference_metrics,
@@ -92,6 +93,7 @@ TECHNIQUE = Technique(
     parameters=RelativePOParameters,
     suggestions=suggestions,
     handbook=__doc__,
+    headline=PREFERRED,
     metrics=preference_metrics(
         MetricInfo(
             "contrast/own_weight",

@@ -123,6 +123,7 @@ TECHNIQUE = Technique(
     arguments=arguments,
     suggestions=suggestions,
     handbook=__doc__,
+    headline=("accuracy", "eval_accuracy"),
     metrics=[
         *common_metrics(),
         MetricInfo(

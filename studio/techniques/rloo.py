@@ -72,6 +72,7 @@ TECHNIQUE = Technique(
     arguments=online.arguments,
     parameters=RLOOParameters,
     handbook=__doc__,
+    headline=online.HEADLINE,
     metrics=online.online_metrics(
         clipped=Healthy(
             "The studio's rule: RLOO clips whole answers; beyond one half, most of them teach nothing",

@@ -21,6 +21,7 @@ answers (the setting below, “CPO-SimPO”) holds on to it, as do ORPO and Iter
 from studio.parameters import setting
 from studio.techniques.base import Suggestion, Technique, is_tiny, suggested
 from studio.techniques.preference import (
+    PREFERRED,
     PreferenceParameters,
     likelihood_of_chosen,
     on_the_starter,
@@ -95,6 +96,7 @@ TECHNIQUE = Technique(
     fixed={"loss_type": "simpo", "remove_unused_columns": False},
     suggestions=suggestions,
     handbook=__doc__,
+    headline=PREFERRED,
     metrics=preference_metrics(likelihood_of_chosen()),
     aliases=("simple preference optimisation", "CPO", "CPO-SimPO", "contrastive preference optimization"),
     paper="arXiv 2405.14734",

@@ -23,7 +23,7 @@ def read(name: str, query: str) -> str:
 
 
 def header(run: Run) -> str:
-    return read("run-header", f"id={run.id}")
+    return read("run-header", f"id={run.id}") + read("run-now", f"id={run.id}")
 
 
 def view(run: Run, tab: str = "charts", **more: str) -> str:

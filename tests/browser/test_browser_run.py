@@ -32,7 +32,7 @@ def test_points_are_drawn_as_they_are_logged_and_a_reload_loses_none(
     page.evaluate(NOTE_DRAWN)
     page.wait_for_function("Object.keys(drawn).length >= 20")
     shot(page, "run-live")
-    expect(page.locator("#run-header")).to_contain_text("Time left")
+    expect(page.locator("#run-now")).to_contain_text("Time left")
     expect(page.locator("#run-header .chip")).to_have_text("done", timeout=60_000)
     page.wait_for_function("60 in drawn")
     drawn = {int(step): at / 1000 for step, at in page.evaluate("drawn").items()}
@@ -75,7 +75,7 @@ def test_a_healthy_range_is_seen_said_and_missed_in_words(
     studio.finish(broken)
     visit(page, f"/run?id={broken}")
     expect(chart.locator(".missed")).to_have_text("too low")
-    expect(page.locator("#run-header")).to_contain_text("too low: healthy is above 0.3")
+    expect(page.locator("#run-now")).to_contain_text("too low: healthy is above 0.3")
     shot(page, "run-broken-dark")
 
 
