@@ -86,7 +86,7 @@ RISING = [n / 100 for n in range(100)]
         (RISING, "lower", "+0.10 over the last tenth, worse"),
         (RISING, "", "+0.10 over the last tenth"),
         ([1.0, 0.5] * 50, "lower", "level over the last tenth"),
-        ([3.0, 2.0], "lower", "−1.0 since the one before, better"),
+        ([3.0, 2.0], "lower", "−1 since the one before, better"),
         ([2.0, 2.0], "lower", "level since the one before"),
         ([2.0], "lower", ""),
         ([], "lower", ""),
