@@ -16,7 +16,10 @@ def cleaned(given: Iterable[str]) -> list[str]:
     """The tags as they are kept: each once, whatever its case, without needless spaces; commas part them.
     Raises StudioError for one that is too long, and for too many."""
     parts = [" ".join(part.split()) for text in given for part in text.split(",")]
-    found = list({part.lower(): part for part in parts if part}.values())
+    known: dict[str, str] = {}
+    for part in filter(None, parts):
+        known.setdefault(part.lower(), part)
+    found = list(known.values())
     if too_long := next((tag for tag in found if len(tag) > LONGEST), None):
         raise StudioError(
             f"“{too_long[:LONGEST]}…” is too long for a tag.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from app import forms
-from app.setup import Grading, Setup, advised
+from app.setup import Grading, Setup, Several, advised, several
 from app.setup.offers import known_model, next_techniques
 from app.setup.plan import Plan
 from studio import adapters, drafts, graders, lineage, recommendations, runs, techniques, weights
@@ -28,7 +28,10 @@ def current(session: Session, asked: Mapping[str, str]) -> Setup:
 
 def begin(session: Session, asked: Mapping[str, str]) -> Setup:
     if asked.get("clone"):
-        return _clone(session, _whole(asked["clone"], "run"), asked.get("fix", ""))
+        setup = _clone(session, _whole(asked["clone"], "run"), asked.get("fix", ""))
+        if asked.get("seeds"):
+            setup.sweep.fields[several.SEED] = Several(values=asked["seeds"].replace(",", ", "))
+        return setup
     setup = Setup()
     origin = runs.get(session, _whole(asked["from"], "run")) if asked.get("from") else None
     if origin is not None:

@@ -6,10 +6,11 @@ It reads what runs are and what they logged; it changes nothing.
 from studio.comparison.finding import is_wanted
 from studio.comparison.groups import SAME, Group, groups
 from studio.comparison.settings import settings_of, table, titles, worded
-from studio.comparison.standing import Gain, Standing, judged_by, standing, why_not
+from studio.comparison.standing import UNMEASURED, Gain, Standing, judged_by, standing, why_not
 
 __all__ = [
     "SAME",
+    "UNMEASURED",
     "Gain",
     "Group",
     "Standing",

@@ -19,6 +19,7 @@ from studio.evaluations.intervals import Interval
 from studio.models import Run
 
 Better = Literal["lower", "higher"]
+UNMEASURED = "None of them was measured on held-out data yet."
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ def judged_by(runs: Sequence[Run]) -> dict[str, Better]:
 
 def why_not(runs: Sequence[Run], key: str) -> str:
     """Why these runs cannot be ranked by the metric; empty where they can."""
-    if not metrics.better(runs, key):
-        return "Of this metric it is not known which end is better."
     measured = [run for run in runs if _value(run, key) is not None]
     if not measured:
-        return "None of them was measured on held-out data by this metric yet."
+        return UNMEASURED
+    if not metrics.better(runs, key):
+        return "Of this metric it is not known which end is better."
     if any(run.held_out_id is None for run in measured):
         return "Of some it is not known which rows were held out, so their figures do not compare."
     if len({run.held_out_id for run in measured}) > 1:

@@ -24,10 +24,8 @@ def run(api: TestClient) -> int:
 
 
 def test_tags_are_put_added_and_taken_away(api: TestClient, run: int) -> None:
-    assert api.put(f"/api/runs/{run}/tags", json={"tags": "pilot, night"}).json()["tags"] == [
-        "pilot",
-        "night",
-    ]
+    put = api.put(f"/api/runs/{run}/tags", json={"tags": "pilot, night"})
+    assert put.json()["tags"] == ["pilot", "night"]
     changed = api.post(f"/api/runs/{run}/tags", json={"add": ["big"], "remove": ["night"]})
     assert changed.json()["tags"] == ["pilot", "big"]
     several = api.post("/api/runs/tags", json={"runs": [run], "remove": "big"})
