@@ -55,9 +55,11 @@
   function agree() {
     const query = new URLSearchParams(location.search);
     for (const input of document.querySelectorAll("form[data-stay] input[name]")) {
+      // data-stay="said": what the address leaves open, as that of something saved, is what the server wrote.
+      const open = studio.dataOf(input.form).stay === "said" ? input.defaultValue : "";
       const values = (query.get(input.name) ?? "").split(",");
       if (input.type === "checkbox") input.checked = values.includes(input.value);
-      else if (input.type !== "hidden" && input !== document.activeElement) input.value = query.get(input.name) ?? "";
+      else if (input.type !== "hidden" && input !== document.activeElement) input.value = query.get(input.name) ?? open;
     }
   }
 

@@ -1,113 +1,81 @@
-"""Runs side by side at /compare?runs=7,8: curves over one another, figures, settings that differ, samples.
+"""Runs side by side at /compare?runs=7,8: curves over one another, figures, which is best, settings, samples.
 
-The address carries the runs (`runs`), whether all settings are listed (`all=1`) and the search for more
-runs (`find`).
+The address says everything (`compare_choice`). Only the figures change every second: they are a fragment of
+their own, and what is calm is sent again only when it has changed.
 """
 
 from typing import Any
-from urllib.parse import urlencode
 
-from sqlalchemy.orm import Session
+from markupsafe import Markup
 
-from app import diagnosis
 from app.navigation import Page
-from app.pages import compare_relations, compare_samples, run_settings, run_words
-from app.pages.compare_choice import MOST, chosen_of, gone
-from app.pages.runs import is_wanted
+from app.pages import (
+    compare_figures,
+    compare_offers,
+    compare_relations,
+    compare_samples,
+    compare_settings,
+    compare_standing,
+)
+from app.pages.compare_choice import CALM, MOST, Asked, read
 from app.parts import Paced, Query, fragment, live, render
 from app.toolkit import html
-from studio import comparison, db, metrics, runs
-from studio.models import Run
-
-OFFERED = 60
-CALM = 5.0
-LEAST_IS_BEST = {"loss", "eval_loss"}
+from studio import comparison, db
+from studio.comparison import SAME, keeping
 
 
 @fragment("compare")
 def compare(query: Query) -> Paced:
+    """What is chosen and how it is shown; the saved comparisons while nothing is."""
     with db.reading() as session:
-        chosen = chosen_of(session, query)
-        all_settings = bool(query.text("all"))
+        asked = read(session, query)
         body = render(
             "compare.html",
-            say=run_words,
-            runs=chosen,
-            marks=diagnosis.marks(session, chosen),
-            gone=gone(session, query),
+            asked=asked,
             most=MOST,
-            others=offered(session, chosen, query.text("find")),
             find=query.text("find"),
-            all_settings=all_settings,
-            columns=columns(chosen),
-            settings=settings(chosen, differences_only=not all_settings),
-            link=lambda wanted, everything=all_settings: address(wanted, everything),
+            lost=bool(query.text("saved")) and asked.saved is None,
+            groupings=groupings(asked),
+            listed=[] if asked.every else keeping.listed(session),
+            offers=Markup(compare_offers.place()),
         )
-    return Paced(body, 1 if any(run_words.is_active(run) for run in chosen) else CALM)
+    return Paced(body, CALM)
 
 
-def offered(session: Session, chosen: list[Run], search: str) -> list[Run]:
-    """Runs that could be added: those of the first chosen one's dataset first, then the newest. Older runs
-    are found by searching: this is looked up every second."""
-    every = runs.listed(session) if search else runs.listed(session, limit=OFFERED)
-    data = chosen[0].dataset_version_id if chosen else None
-    others = [run for run in every if run not in chosen and is_wanted(run, search, "")]
-    return sorted(others, key=lambda run: (run.dataset_version_id != data, -run.id))[:OFFERED]
+@fragment("compare-charts")
+def compare_charts(query: Query) -> Paced:
+    with db.reading() as session:
+        asked = read(session, query)
+        body = render("compare_charts.html", asked=asked, drawn=drawn(asked))
+    return Paced(body, 0)
 
 
-def address(wanted: list[Run], all_settings: bool) -> str:
-    parts = {"runs": ",".join(str(run.id) for run in wanted)} | ({"all": "1"} if all_settings else {})
-    return f"/compare?{urlencode(parts, safe=',')}"
+def drawn(asked: Asked) -> list[dict[str, Any]]:
+    """The groups as the charts take them."""
+    return [{"title": group.title, "runs": [run.id for run in group.runs]} for group in asked.groups]
 
 
-def columns(chosen: list[Run]) -> list[dict[str, Any]]:
-    """One column a headline metric: `{"title", "help", "key", "best"}`; `best` holds the ids of the runs that
-    are best, and is empty where runs were not measured on the same held-out data."""
-    if not chosen:
-        return []
-    wanted = ["loss", "eval_loss"]
-    for run in chosen:
-        technique = run_words.technique_of(run)
-        groups = [(m.key, m.group) for m in technique.metrics] if technique else []
-        wanted += [key for key, group in groups if group not in {"Loss", "Optimiser", "Throughput"}]
-    present = [key for key in dict.fromkeys(wanted) if any(key in run.latest for run in chosen)]
-    comparable = len({run.held_out_id for run in chosen}) == 1 and chosen[0].held_out_id is not None
-    return [
-        chart | {"best": best(chosen, chart["key"]) if comparable else set()}
-        for chart in metrics.describe(chosen, present)
-        if chart["key"] != "entropy"
-    ]
-
-
-def best(chosen: list[Run], key: str) -> set[int]:
-    """Only figures on held-out data say which run is better."""
-    values = {run.id: value for run in chosen if (value := run_words.value(run, key)) is not None}
-    if not key.startswith("eval_") or len(values) < 2 or len(set(values.values())) == 1:
-        return set()
-    winner = (min if key in LEAST_IS_BEST else max)(values.values())
-    return {run_id for run_id, value in values.items() if value == winner}
-
-
-def settings(chosen: list[Run], *, differences_only: bool) -> list[dict[str, Any]]:
-    """`comparison.table` with titles and worded values."""
-    rows = comparison.table(chosen, differences_only=differences_only) if chosen else []
-    titles = comparison.titles(chosen)
-    return [
-        {
-            "name": row["setting"],
-            "title": titles.get(row["setting"], row["setting"].capitalize()),
-            "values": [
-                run_settings.worded(value) if value not in (None, "") else "–" for value in row["values"]
-            ],
-            "differs": row["differs"],
-        }
-        for row in rows
-    ]
+def groupings(asked: Asked) -> list[tuple[str, str]]:
+    """(value, title) of what the runs can be put together by: what differs, their tags, all but the seed."""
+    titles = comparison.titles(asked.every)
+    differing = [row["setting"] for row in comparison.table(asked.every)] if asked.every else []
+    found = [(name, titles.get(name, name.capitalize())) for name in differing]
+    if any(run.tags for run in asked.every):
+        found.insert(0, ("tag", "Tag"))
+    found.insert(0, (SAME, "All but the seed"))
+    chosen = asked.said.get("group", "")
+    if chosen and chosen not in dict(found):
+        found.append((chosen, titles.get(chosen, chosen.capitalize())))
+    return found
 
 
 def build() -> None:
-    html(live("compare", every=1, rows=5), elem_id="compare")
+    html(live("compare", every=CALM, rows=2), elem_id="compare")
+    html(compare_figures.place(), elem_id="compare-figures")
+    html(live("compare-charts", every=0, rows=4), elem_id="compare-board")
+    html(compare_standing.place(), elem_id="compare-standing")
     html(compare_relations.place(), elem_id="compare-relations")
+    html(compare_settings.place(), elem_id="compare-settings")
     html(compare_samples.place(), elem_id="compare-samples")
 
 

@@ -1,23 +1,124 @@
-"""Which runs /compare shows: the words of its address. A helper, no page.
+"""Which runs /compare shows, and how: the words of its address, or of a comparison that was saved.
 
-`runs` are the chosen ones; the page's fragments all read the address through this file.
+A helper, no page; every fragment of that page reads the address through this file.
+
+`runs` are the chosen ones; `keep` hides those that do not match it; `group` puts them together; `metric` and
+`baseline` are of the best-run table; `all` lists all settings; `saved` names a comparison that was kept,
+which says the rest as long as the address names no runs itself. `find` looks for more runs.
 """
 
-from sqlalchemy.orm import Session
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
 
-from app.parts import Query
-from studio import runs
-from studio.models import Run
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from app.pages import run_words
+from app.parts import Query, whole
+from studio import comparison, runs
+from studio.comparison import Group, keeping
+from studio.errors import NotFound
+from studio.models import Comparison, Run
 
 MOST = 20  # lines that can be told apart: eight colours, each with up to three kinds of dashes
+CALM = 5.0  # seconds between looks at what changes rarely
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`said` is the address by name; `every` are its runs, `shown` those that `keep` leaves, in its order."""
+
+    said: dict[str, str]
+    every: list[Run]
+    shown: list[Run]
+    gone: list[int]
+    saved: Comparison | None
+
+    @property
+    def is_active(self) -> bool:
+        return any(run_words.is_active(run) for run in self.shown)
+
+    @property
+    def all_settings(self) -> bool:
+        return bool(self.said.get("all"))
+
+    @property
+    def query(self) -> str:
+        """What would be kept of the address."""
+        return urlencode({name: self.said[name] for name in keeping.KEPT if self.said.get(name)}, safe=",")
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it is no longer what was saved."""
+        return self.saved is not None and self.query != self.saved.query
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The shown runs put together; empty where nothing was asked for."""
+        by = self.said.get("group", "")
+        return comparison.groups(self.shown, by) if by else []
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Of each shown run the place of its colour: its group's, or its own."""
+        if self.groups:
+            return {run.id: place for place, group in enumerate(self.groups) for run in group.runs}
+        return {run.id: place for place, run in enumerate(self.shown)}
+
+    def link(self, **changes: Any) -> str:
+        """The address with some words changed; an empty one goes."""
+        given = self.said | changes
+        named = {name: given.get(name) for name in (*keeping.KEPT, "saved") if given.get(name)}
+        return "/compare" + (f"?{urlencode(named, safe=',')}" if named else "")
+
+    def with_runs(self, wanted: Sequence[Run]) -> str:
+        return self.link(runs=",".join(str(run.id) for run in wanted))
+
+
+def read(session: Session, query: Query) -> Asked:
+    """What the address asks for. Raises StudioError for a number that is none."""
+    saved = _saved(session, query)
+    own = {name: query.text(name) for name in (*keeping.KEPT, "saved") if query.text(name)}
+    numbers = query.numbers("runs")
+    said = own
+    if saved is not None and not numbers:
+        said = keeping.words_of(saved) | own
+        numbers = [whole(part, "run") for part in said["runs"].split(",")]
+    numbers = numbers[: 2 * MOST]
+    found = {run.id: run for run in session.scalars(_runs(numbers))}
+    every = [found[number] for number in numbers if number in found and found[number].kind in runs.CHARTED]
+    every = every[:MOST]
+    said = said | {"runs": ",".join(str(run.id) for run in every)}
+    return Asked(
+        said=said,
+        every=every,
+        shown=[run for run in every if is_kept(run, said.get("keep", ""))],
+        gone=[number for number in numbers if number not in found],
+        saved=saved,
+    )
 
 
 def chosen_of(session: Session, query: Query) -> list[Run]:
-    """The runs of the address, in its order."""
-    found = (session.get(Run, number) for number in query.numbers("runs")[: 2 * MOST])
-    return [run for run in found if run and run.kind in runs.CHARTED][:MOST]
+    """The runs that are shown, in the order of the address."""
+    return read(session, query).shown
 
 
-def gone(session: Session, query: Query) -> list[int]:
-    """Runs of the address that are no longer there."""
-    return [number for number in query.numbers("runs")[: 2 * MOST] if session.get(Run, number) is None]
+def is_kept(run: Run, search: str) -> bool:
+    return comparison.is_wanted(run, search, f"{run_words.technique(run)} {run_words.adapter(run)}")
+
+
+def _saved(session: Session, query: Query) -> Comparison | None:
+    """None where the address names none, or one that is not there."""
+    number = query.maybe("saved")
+    try:
+        return keeping.get(session, number) if number is not None else None
+    except NotFound:
+        return None
+
+
+def _runs(numbers: Sequence[int]) -> Any:
+    beside = (selectinload(Run.model), selectinload(Run.dataset_version), selectinload(Run.held_out))
+    return select(Run).where(Run.id.in_(numbers)).options(*beside)
