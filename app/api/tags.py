@@ -23,7 +23,7 @@ class Change(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     add: list[str] | str = ""
-    remove: list[str] | str = ""
+    drop: list[str] | str = ""
 
 
 class ChangeOfSeveral(Change):
@@ -34,7 +34,7 @@ class ChangeOfSeveral(Change):
 def change_several(asked: ChangeOfSeveral, request: Request) -> dict[str, Any]:
     """Adds tags to several runs, and takes others away."""
     with db.transaction() as session:
-        found = tags.change(session, asked.runs, _listed(asked.add), _listed(asked.remove), who(request))
+        found = tags.change(session, asked.runs, _listed(asked.add), _listed(asked.drop), who(request))
         return {"runs": [{"id": run.id, "tags": run.tags} for run in found]}
 
 
@@ -42,7 +42,7 @@ def change_several(asked: ChangeOfSeveral, request: Request) -> dict[str, Any]:
 def change(run_id: int, asked: Change, request: Request) -> dict[str, Any]:
     """Adds tags to the run, and takes others away."""
     with db.transaction() as session:
-        (run,) = tags.change(session, [run_id], _listed(asked.add), _listed(asked.remove), who(request))
+        (run,) = tags.change(session, [run_id], _listed(asked.add), _listed(asked.drop), who(request))
         return {"id": run.id, "tags": run.tags}
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
+from starlette.datastructures import QueryParams
 
 from app.pages import run_words
 from app.parts import Query, whole
@@ -71,11 +72,11 @@ class Asked:
     def link(self, **changes: Any) -> str:
         """The address with some words changed; an empty one goes."""
         given = self.said | changes
-        named = {name: given.get(name) for name in (*keeping.KEPT, "saved") if given.get(name)}
+        named = {name: given.get(name) for name in (*keeping.KEPT, "saved", "find") if given.get(name)}
         return "/compare" + (f"?{urlencode(named, safe=',')}" if named else "")
 
-    def with_runs(self, wanted: Sequence[Run]) -> str:
-        return self.link(runs=",".join(str(run.id) for run in wanted))
+    def with_runs(self, wanted: Sequence[Run], find: str = "") -> str:
+        return self.link(runs=",".join(str(run.id) for run in wanted), find=find)
 
 
 def read(session: Session, query: Query) -> Asked:
@@ -104,6 +105,11 @@ def read(session: Session, query: Query) -> Asked:
 def chosen_of(session: Session, query: Query) -> list[Run]:
     """The runs that are shown, in the order of the address."""
     return read(session, query).shown
+
+
+def resolved(session: Session, query: Query) -> Query:
+    """The address with what its saved comparison says, where it leaves that open."""
+    return Query(QueryParams(dict(query.values) | read(session, query).said))
 
 
 def is_kept(run: Run, search: str) -> bool:

@@ -74,7 +74,7 @@ def bunches(session: Session, asked: Asked, others: Sequence[Run], search: str) 
     ]
     words = search.lower().split()
     return [
-        Bunch(said, members, asked.with_runs([*asked.every, *members][:MOST]))
+        Bunch(said, members, asked.with_runs([*asked.every, *members][:MOST], search))
         for said, members in found
         if all(word in said.lower() for word in words)
     ][:BUNCHES]

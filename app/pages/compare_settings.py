@@ -8,6 +8,7 @@ from app.pages import run_settings
 from app.pages.compare_choice import CALM, Asked, read
 from app.parts import Paced, Query, fragment, live, render
 from studio import comparison, db
+from studio.models import Kind
 
 
 @fragment("compare-settings")
@@ -16,7 +17,8 @@ def compare_settings(query: Query) -> Paced:
         asked = read(session, query)
         if len(asked.shown) < 2:
             return Paced(Markup(""), CALM)
-        body = render("compare_settings.html", asked=asked, settings=settings(asked))
+        unknown = any(run.kind == Kind.IMPORTED for run in asked.shown)
+        body = render("compare_settings.html", asked=asked, settings=settings(asked), unknown=unknown)
     return Paced(body, 0)
 
 

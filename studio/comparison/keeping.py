@@ -12,7 +12,8 @@ from studio import events
 from studio.errors import NotFound, StudioError
 from studio.models import Comparison, now
 
-KEPT = ("runs", "group", "keep", "metric", "baseline", "all")  # of an address; what else it says is left out
+RELATIONS, ANSWERS = ("figure", "how", "x", "y", "scale_x", "scale_y"), ("at", "score", "base")
+KEPT = ("runs", "group", "keep", "metric", "baseline", "all", *RELATIONS, *ANSWERS)  # words of the address
 LONGEST_NAME, LONGEST_NOTE, LONGEST_VALUE = 200, 10_000, 2000
 
 

@@ -26,9 +26,9 @@ def run(api: TestClient) -> int:
 def test_tags_are_put_added_and_taken_away(api: TestClient, run: int) -> None:
     put = api.put(f"/api/runs/{run}/tags", json={"tags": "pilot, night"})
     assert put.json()["tags"] == ["pilot", "night"]
-    changed = api.post(f"/api/runs/{run}/tags", json={"add": ["big"], "remove": ["night"]})
+    changed = api.post(f"/api/runs/{run}/tags", json={"add": ["big"], "drop": ["night"]})
     assert changed.json()["tags"] == ["pilot", "big"]
-    several = api.post("/api/runs/tags", json={"runs": [run], "remove": "big"})
+    several = api.post("/api/runs/tags", json={"runs": [run], "drop": "big"})
     assert several.json()["runs"] == [{"id": run, "tags": ["pilot"]}]
     assert api.get(f"/api/runs/{run}").json()["tags"] == ["pilot"]
 

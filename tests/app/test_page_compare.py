@@ -143,6 +143,7 @@ def test_all_that_a_search_finds_are_added_up_to_the_limit(database: Path) -> No
     found = read("compare-offers", f"runs={ids[0]}&find=learning_rate:1e-4")
     assert "Add all 12 found" in found
     assert "compare?runs=" + ",".join(map(str, [ids[0], *ids[:11:-1]])) in found
+    assert "find=learning_rate%3A1e-4" in found
     assert "Add the first 20 of 24 found: 20 at most" in read("compare-offers", "find=rate")
 
 
