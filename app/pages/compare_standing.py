@@ -68,8 +68,10 @@ class Judged:
         """How sure its place is."""
         if len(self.rows) == 1:
             return "nothing to compare it with"
+        if row.is_apart is None and row.interval is None:
+            return "one seed: no interval, so nobody can say"
         if row.is_apart is None:
-            return "one seed: nobody can say"
+            return f"the {'second' if row.is_best else 'best'} has one seed, so nobody can say"
         if row.is_best:
             return "told apart from the second" if row.is_apart else "not told apart from the second"
         return "told apart from the best" if row.is_apart else "not told apart from the best"
