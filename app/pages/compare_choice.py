@@ -30,12 +30,14 @@ CALM = 5.0  # seconds between looks at what changes rarely
 
 @dataclass(frozen=True)
 class Asked:
-    """`said` is the address by name; `every` are its runs, `shown` those that `keep` leaves, in its order."""
+    """`said` is the address by name; `every` are its runs, `shown` those that `keep` leaves, in its order.
+    `beyond`: how many more the address names than can be shown."""
 
     said: dict[str, str]
     every: list[Run]
     shown: list[Run]
     gone: list[int]
+    beyond: int
     saved: Comparison | None
 
     @property
@@ -88,16 +90,16 @@ def read(session: Session, query: Query) -> Asked:
     if saved is not None and not numbers:
         said = keeping.words_of(saved) | own
         numbers = [whole(part, "run") for part in said["runs"].split(",")]
-    numbers = numbers[: 2 * MOST]
+    beyond, numbers = max(0, len(numbers) - MOST), numbers[:MOST]
     found = {run.id: run for run in session.scalars(_runs(numbers))}
     every = [found[number] for number in numbers if number in found and found[number].kind in runs.CHARTED]
-    every = every[:MOST]
     said = said | {"runs": ",".join(str(run.id) for run in every)}
     return Asked(
         said=said,
         every=every,
         shown=[run for run in every if is_kept(run, said.get("keep", ""))],
         gone=[number for number in numbers if number not in found],
+        beyond=beyond,
         saved=saved,
     )
 

@@ -13,7 +13,7 @@ from app import diagnosis
 from app.pages import run_words
 from app.pages.compare_choice import CALM, Asked, read
 from app.parts import Paced, Query, fragment, live, render, words
-from studio import db, metrics
+from studio import comparison, db, metrics
 from studio.comparison import Group
 from studio.models import Run
 
@@ -84,19 +84,16 @@ def columns(shown: Sequence[Run]) -> list[dict[str, Any]]:
         wanted += own + [m.key for m in (technique.metrics if technique else []) if m.group not in UNTOLD]
     logged = {key for run in shown for key in run.latest} - {"entropy"}
     present = [key for key in dict.fromkeys(wanted) if key in logged]
-    held_out = {run.held_out_id for run in shown}
-    comparable = len(held_out) == 1 and None not in held_out
-    return [
-        chart | {"best": best(shown, chart["key"]) if comparable else set()}
-        for chart in metrics.describe(shown, present[:MOST_COLUMNS])
-    ]
+    described = metrics.describe(shown, present[:MOST_COLUMNS])
+    return [chart | {"best": best(shown, chart["key"])} for chart in described]
 
 
 def best(shown: Sequence[Run], key: str) -> set[int]:
-    """Only figures on held-out data say which run is better."""
-    values = {run.id: value for run in shown if (value := run_words.value(run, key)) is not None}
-    better = metrics.better(shown, key)
-    if not key.startswith("eval_") or not better or len(values) < 2 or len(set(values.values())) == 1:
+    """Only figures on the same held-out data say which run is better."""
+    if not key.startswith("eval_") or comparison.why_not(shown, key):
         return set()
-    winner = (min if better == "lower" else max)(values.values())
+    values = {run.id: value for run in shown if (value := run_words.value(run, key)) is not None}
+    if len(set(values.values())) < 2:
+        return set()
+    winner = (min if metrics.better(shown, key) == "lower" else max)(values.values())
     return {run_id for run_id, value in values.items() if value == winner}

@@ -75,6 +75,8 @@ def why_not(runs: Sequence[Run], key: str) -> str:
         return "Of some it is not known which rows were held out, so their figures do not compare."
     if len({run.held_out_id for run in measured}) > 1:
         return "They were measured on different held-out data, so their figures do not compare."
+    if "reward" in key and len({repr(run.graders) for run in measured}) > 1:
+        return "Their graders are set differently, so their rewards do not compare."
     if key == "eval_loss" and len({run.technique for run in measured}) > 1:
         return "They are of several techniques, whose losses do not compare."
     return ""

@@ -135,6 +135,7 @@ def test_twenty_runs_stand_beside_each_other_and_no_more(database: Path) -> None
     assert figures.count('data-dash="2"') == 4
     assert "20 runs chosen" in read("compare", query)
     assert "20 runs at most" in read("compare-offers", query)
+    assert "The address names 2 more runs" in read("compare", query)
 
 
 def test_all_that_a_search_finds_are_added_up_to_the_limit(database: Path) -> None:

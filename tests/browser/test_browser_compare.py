@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import complete, visit
+from tests.browser.looking import complete, fits, inaccessible, visit
 from tests.running import RunningStudio
 
 
@@ -43,6 +43,10 @@ def test_runs_are_chosen_grouped_saved_found_again_and_the_comparison_deleted(
     expect(page.locator("#compare-headline-grouped tr.group")).to_have_count(2)
     expect(page.locator("#compare-charts")).to_have_attribute("data-groups", re.compile("tag even"))
     shot(page, "compare-grouped")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert fits(page)
+    assert inaccessible(page) == []
+    page.set_viewport_size({"width": 1440, "height": 900})
 
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_label("Name", exact=True).fill("Even against odd")

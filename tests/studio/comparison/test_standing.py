@@ -100,6 +100,21 @@ def test_runs_measured_on_different_data_or_on_none_are_not_ranked(database: Pat
         assert "not known which rows" in comparison.why_not(every, "eval_loss")
 
 
+def test_rewards_of_different_graders_and_losses_of_different_techniques_are_not_ranked(
+    database: Path,
+) -> None:
+    with db.transaction() as session:
+        every = made(session, [(1e-3, 1, 0.9), (1e-4, 1, 0.5)])
+        for run in every:
+            run.latest = {"eval_reward": 0.5, "eval_loss": 1.0}
+            run.technique = "grpo"
+        assert comparison.why_not(every, "eval_reward") == ""
+        every[0].graders = [{"grader": "exact_match", "name": "exact_match", "weight": 1, "parameters": {}}]
+        assert "graders" in comparison.why_not(every, "eval_reward")
+        every[0].technique = "dpo"
+        assert "several techniques" in comparison.why_not(every, "eval_loss")
+
+
 def test_a_metric_says_which_end_is_better(database: Path) -> None:
     with db.transaction() as session:
         every = made(session, [(1e-3, 1, 0.9)])
