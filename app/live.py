@@ -29,7 +29,7 @@ router = APIRouter(include_in_schema=False)
 WITHIN = ("/parts/", "/api/metrics")
 MOST = 64  # asks of one page
 SHARED = 0.3  # seconds for which an answer is good enough for others who ask the same
-REMEMBERED = 8 * 2**20  # bytes of texts kept to tell their changes
+REMEMBERED = 4 * 2**20  # bytes of texts kept to tell their changes
 PATCHED = 512  # bytes; shorter texts are sent whole
 
 Patch = list[tuple[int, int, list[str]]]

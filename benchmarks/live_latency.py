@@ -57,8 +57,7 @@ def watch(studio: RunningStudio, page: Page, steps: int) -> list[float]:
     studio.finish(run, seconds=1800)
     page.wait_for_function(f"{steps} in drawn && {SEEN} === 'done'")
     drawn = {int(step): at / 1000 for step, at in page.evaluate("drawn").items()}
-    rows = studio.rows("SELECT step, min(time) FROM metric WHERE run_id = :run GROUP BY step", run=run)
-    return [drawn[step] - logged for step, logged in sorted(map(tuple, rows))]
+    return [drawn[step] - logged for step, logged in sorted(studio.logged(run).items())]
 
 
 def summary(waited: list[float]) -> dict[str, float]:

@@ -11,6 +11,12 @@ import httpx
 PACES = {"/parts/run-header": 1, "/parts/run-doctor": 3, "/parts/run-view": 1, "/api/metrics": 1}
 
 
+def client(address: str, people: int) -> httpx.AsyncClient:
+    """Connections of so many people. One that rested is not used again: the server closes it after 5 s."""
+    limits = httpx.Limits(max_connections=people, max_keepalive_connections=people, keepalive_expiry=3)
+    return httpx.AsyncClient(base_url=address, limits=limits, timeout=60)
+
+
 @dataclass
 class OpenPage:
     """One person's page of one run."""

@@ -19,11 +19,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import httpx
 import numpy as np
 import psutil
 
-from benchmarks.pages_open import OpenPage
+from benchmarks.pages_open import OpenPage, client
 from studio import db, metrics
 from studio.models import Run, State
 from tests import made_runs
@@ -135,9 +134,8 @@ def log(going: list[int], step: int, rows: int, random: Random) -> None:
 
 async def people(address: str, count: int, seconds: float, runs: int) -> dict[str, Any]:
     """Everybody's page is open before anything is noted; then each asks at a moment of its own."""
-    limits = httpx.Limits(max_connections=count, max_keepalive_connections=count)
-    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=30) as client:
-        pages = [OpenPage(client, 1 + n % runs) for n in range(count)]
+    async with client(address, count) as connections:
+        pages = [OpenPage(connections, 1 + n % runs) for n in range(count)]
         for page in pages:
             await page.tick()
         first = max(wait for page in pages for wait in page.waits)

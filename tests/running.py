@@ -145,6 +145,12 @@ class RunningStudio:
         found = self.rows("SELECT seq, step, data FROM metric WHERE run_id = :run ORDER BY seq", run=run_id)
         return [(seq, step, without_times(data)) for seq, step, data in found]
 
+    def logged(self, run_id: int, key: str = "loss") -> dict[int, float]:
+        """When each step of a metric was logged, in seconds since 1970."""
+        asked: dict[str, Any] = {"run": run_id, "key": key, "times": True, "points": 100_000}
+        line = self.api.get("/api/metrics", params=asked).json()["series"][str(run_id)][key]
+        return dict(zip(line["steps"], line["times"], strict=True))
+
     def upload(self, path: Path, name: str = "") -> dict[str, Any]:
         answer = self.api.post(
             "/api/datasets", params={"file": path.name, "name": name}, content=path.read_bytes()

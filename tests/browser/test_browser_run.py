@@ -36,12 +36,7 @@ def test_points_are_drawn_as_they_are_logged_and_a_reload_loses_none(
     expect(page.locator("#run-header .chip")).to_have_text("done", timeout=60_000)
     page.wait_for_function("60 in drawn")
     drawn = {int(step): at / 1000 for step, at in page.evaluate("drawn").items()}
-    logged = dict(
-        map(
-            tuple,
-            studio.rows("SELECT step, min(time) FROM metric WHERE run_id = :run GROUP BY step", run=run),
-        )
-    )
+    logged = studio.logged(run)
     waited = [drawn[step] - logged[step] for step in range(1, 61)]
     assert waited[0] <= FIRST_POINT, waited
     assert statistics.median(waited) <= 1.5, waited
