@@ -137,12 +137,11 @@ async def people(address: str, count: int, seconds: float, runs: int) -> dict[st
     async with client(address, count) as connections:
         pages = [OpenPage(connections, 1 + n % runs) for n in range(count)]
         for page in pages:
-            await page.tick()
+            await page.open()
         first = max(wait for page in pages for wait in page.waits)
         for page in pages:
             page.waits.clear()
             page.sizes.clear()
-            page.ticks = 0
         random = Random(11)
         await asyncio.gather(*(page.stay(seconds, random.random()) for page in pages))
     waits = np.array([wait for page in pages for wait in page.waits]) * 1000

@@ -27,7 +27,7 @@ import httpx
 import psutil
 from playwright.sync_api import Page, Request, sync_playwright
 
-from benchmarks.pages_open import OpenPage, client
+from benchmarks.pages_open import CHARTS, PART, POINTS, OpenPage, client
 from benchmarks.watching import started, web_alone
 from tests.running import RunningStudio, until
 
@@ -127,16 +127,14 @@ def load_one(browser: httpx.Client, address: str) -> None:
     assert page.status_code == 200, address
     theme = re.search(r"/theme\.css\?v=\w+", page.text)
     browser.get(theme[0] if theme else "/theme.css")
-    look = [completed(part, address) for part in re.findall(r'data-live=\\?"(/parts/[^"\\]+)', page.text)]
+    look = [completed(part, address) for part in PART.findall(page.text)]
     while look:
         answer = browser.get("/live", params={"ask": look, "tag": [""] * len(look), "fresh": 1})
         assert answer.status_code == 200, (address, answer.text)
         bodies = "".join(one["body"] for one in answer.json() if isinstance(one.get("body"), str))
-        for charts in re.findall(r'data-charts="([^"]+)"', bodies):
-            browser.get(f"{unescape(charts)}&points=2000")
-        look = [
-            completed(unescape(part), address) for part in re.findall(r'data-live="(/parts/[^"]+)', bodies)
-        ]
+        for charts in CHARTS.findall(bodies):
+            browser.get(f"{unescape(charts)}&points={POINTS}")
+        look = [completed(unescape(part), address) for part in PART.findall(bodies)]
 
 
 def completed(part: str, address: str) -> str:
@@ -182,6 +180,7 @@ async def watch(address: str, viewers: int, ticks: int) -> list[str]:
         pages = [OpenPage(connections, 1 + n % RUNS) for n in range(viewers)]
 
         async def stay(page: OpenPage) -> None:
+            await page.open()
             for _ in range(ticks):
                 await page.tick()
 
