@@ -8,7 +8,7 @@ from pydantic import field_validator
 
 from studio.adapters import Adapter
 from studio.parameters import Parameters, about, setting
-from studio.techniques.metrics import MetricInfo, common_metrics, gauges
+from studio.techniques.metrics import MetricInfo, common_metrics, gauges, in_order
 
 Switch = Literal["auto", "on", "off"]
 TINY = 50_000_000  # parameters; below, a model is trained like one being pretrained
@@ -336,8 +336,8 @@ class Technique:
     """(adapter name, model parameters) → the settings for which this model wants another value."""
 
     def __post_init__(self) -> None:
-        """The worker's own readings stand after what the trainer logs."""
-        object.__setattr__(self, "metrics", [*self.metrics, *gauges()])
+        """The worker's own readings are among what the trainer logs."""
+        object.__setattr__(self, "metrics", in_order([*self.metrics, *gauges()], self.headline))
 
     def suggest(self, adapter: str, size: int | None) -> dict[str, Any]:
         """The values of `suggestions`."""

@@ -1,6 +1,7 @@
 """What a metric is: its words, its place among the charts, and the values it has while training goes well.
 Those that nearly every technique logs. No technique itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,6 +62,18 @@ NATS_OF_AN_ANSWER = Healthy(
 )
 
 
+LAST_GROUPS = ("Optimiser", "Throughput")
+
+
+def in_order(metrics: Sequence[MetricInfo], headline: Sequence[str]) -> list[MetricInfo]:
+    """By group: first what a run is judged by, then as they come, last how it is trained and how fast."""
+    known = {metric.key: metric.group for metric in metrics}
+    judged = [known[key] for key in headline if key in known]
+    between = [group for group in known.values() if group not in LAST_GROUPS]
+    order = list(dict.fromkeys([*judged, *between, *LAST_GROUPS]))
+    return sorted(metrics, key=lambda metric: order.index(metric.group))
+
+
 def common_metrics() -> list[MetricInfo]:
     return [
         MetricInfo(
@@ -89,12 +102,10 @@ def gauges() -> list[MetricInfo]:
         MetricInfo(
             "learned_tokens",
             "Tokens learned from",
-            "Throughput",
+            "Length",
             "Share of the tokens read that count in the loss. Prompts are read without being learned.",
         ),
-        MetricInfo(
-            "rows_cut", "Rows cut off", "Throughput", "Share of the rows that fill the longest length."
-        ),
+        MetricInfo("rows_cut", "Rows cut off", "Length", "Share of the rows that fill the longest length."),
         MetricInfo(
             "data_wait",
             "Waiting for data",

@@ -288,7 +288,24 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
             ),
         ),
         *more,
-        *tools.METRICS,
+        MetricInfo(
+            "entropy",
+            "Entropy",
+            "Policy",
+            "How undecided the model is about each token. Falls slowly as it learns. A fall to near zero is "
+            "collapse: all answers become alike, groups lose their spread and learning stops.",
+            unit="nats",
+            healthy=UNDECIDED,
+        ),
+        MetricInfo(
+            "kl",
+            "Distance from the start",
+            "Policy",
+            "How far the model has moved from the one it started from, per token. Logged where the KL weight "
+            "is above zero. A steep rise comes before gibberish.",
+            unit="nats",
+            healthy=NATS_OF_A_TOKEN,
+        ),
         MetricInfo(
             "clip_ratio/region_mean",
             "Clipped",
@@ -312,24 +329,6 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
         ),
         MetricInfo("clip_ratio/low_min", "Clipped, bad, least", "Clipping", "Of the answer clipped least."),
         MetricInfo("clip_ratio/high_max", "Clipped, good, most", "Clipping", "Of the answer clipped most."),
-        MetricInfo(
-            "entropy",
-            "Entropy",
-            "Policy",
-            "How undecided the model is about each token. Falls slowly as it learns. A fall to near zero is "
-            "collapse: all answers become alike, groups lose their spread and learning stops.",
-            unit="nats",
-            healthy=UNDECIDED,
-        ),
-        MetricInfo(
-            "kl",
-            "Distance from the start",
-            "Policy",
-            "How far the model has moved from the one it started from, per token. Logged where the KL weight "
-            "is above zero. A steep rise comes before gibberish.",
-            unit="nats",
-            healthy=NATS_OF_A_TOKEN,
-        ),
         MetricInfo(
             "completions/mean_length", "Length", "Length", "Mean length of the answers.", unit="tokens"
         ),
@@ -364,6 +363,7 @@ def online_metrics(*more: MetricInfo, clipped: Healthy = CLIPPED_TOKENS) -> list
             "The longest that ended by itself.",
             unit="tokens",
         ),
+        *tools.METRICS,
         MetricInfo(
             "loss",
             "Loss",

@@ -1,5 +1,7 @@
 """What every technique, adapter and grader must have; new ones are tested by being there."""
 
+from itertools import pairwise
+
 import pytest
 
 from studio import adapters, graders, parameters, techniques
@@ -43,6 +45,18 @@ def test_every_technique_has_a_handbook_metrics_and_known_shapes(technique: tech
     assert len(technique.handbook) > 300
     assert all(shapes.get(shape) for shape in technique.shapes)
     assert len({metric.key for metric in technique.metrics}) == len(technique.metrics) > 0
+
+
+@pytest.mark.parametrize("technique", techniques.all(), ids=lambda t: t.name)
+def test_charts_begin_with_what_a_run_is_judged_by_and_end_with_its_speed(
+    technique: techniques.Technique,
+) -> None:
+    groups = [metric.group for metric in technique.metrics]
+    judged = {metric.group for metric in technique.metrics if metric.key in technique.headline}
+    assert groups[0] in judged
+    assert groups[-1] == "Throughput"
+    changes = sum(one != other for one, other in pairwise(groups))
+    assert changes == len(set(groups)) - 1, "a group stands in two places"
 
 
 @pytest.mark.parametrize("technique", techniques.all(), ids=lambda t: t.name)
