@@ -44,7 +44,7 @@ def test_points_are_drawn_as_they_are_logged_and_a_reload_loses_none(
     complete(page)
     await_plot(page, "plot.data.length")
     assert traces(page)[0]["x"] == list(range(1, 61))
-    assert len(traces(page, "learning_rate")[0]["x"]) == 60
+    assert len(traces(page, "mean_token_accuracy")[0]["x"]) == 60
 
 
 def test_a_healthy_range_is_seen_said_and_missed_in_words(
