@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from app import forms
 from app.setup import offers, several
 from app.setup.plan import Both, Graded, Plan, Values
-from studio import adapters, chains, lab, runs, sweeps, weights
+from studio import adapters, chains, lab, pace, runs, sweeps, weights
+from studio.datasets import library
 from studio.errors import NotFound, StudioError
 from studio.graders.choice import GraderChoice
 from studio.lineage import HOPELESS, OF_RUN
@@ -22,6 +23,8 @@ from studio.runs import RunConfig
 
 Found = TypeVar("Found")
 LONGEST_NAME = 200
+ASKED = ("user", "prompt", "instruction")  # fields that are read before the answer
+ONE_EXCHANGE = 3  # messages: a system prompt, a question and its answer
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def judge(plan: Plan) -> Verdict:
     try:
         check_models(plan)
         config(plan)
+        check_room(plan)
         found = combinations(plan)
         steps = chain(plan)
     except StudioError as error:
@@ -286,6 +290,25 @@ def check_model(session: Session, text: str, path: str) -> None:
             f"“{run.name}” is {run.state}: it will make no model.",
             hint="Resume it, or choose another model.",
             field=path,
+        )
+
+
+def check_room(plan: Plan) -> None:
+    """Refuses a longest row in which not even the shortest prompt has room, so that nothing would be learned.
+    A word is a token at least; of conversations of several turns the first may have room."""
+    given = checked(plan).technique
+    longest = given.get("max_length")
+    if plan.dataset is None or longest is None or given.get("loss_on") != "answers":
+        return
+    version = library.get_version(plan.session, plan.dataset.id)
+    turns = (version.report.get("statistics", {}).get("turns") or {}).get("max", 0)
+    shortest = max(pace.lengths(version, field, "words").get("min", 0) for field in ASKED)
+    if turns <= ONE_EXCHANGE and shortest >= longest:
+        raise StudioError(
+            f"Every prompt of “{version.title}” is longer than the longest row: the shortest has "
+            f"{shortest:,.0f} words.",
+            hint="Nothing would be left to learn. Raise it beyond the prompts and their answers.",
+            field="parameters:max_length",
         )
 
 

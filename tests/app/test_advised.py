@@ -109,3 +109,20 @@ def test_without_a_model_of_its_own_a_use_case_goes_on_with_the_one_its_runs_tra
         other = made_runs.base(session, "another base")
         made_runs.made(session, other, made_runs.version(session), project=project)
         assert begun(session, "sft", project).model == str(other.id)
+
+
+def test_a_longest_row_without_room_for_any_answer_is_refused_before_the_start(database: Path) -> None:
+    project = sample.load()
+    with db.transaction() as session:
+        setup = begun(session, "sft", project)
+        plan = Plan(session, setup)
+        assert plan.dataset is not None
+        data = library.get_version(session, plan.dataset.id)
+        told = {"user": {"words": {"min": 20}}}
+        data.report = {"statistics": {"fields": told, "turns": {"max": 2}}}
+        setup.parameters = {"max_length": 16}
+        refused = verdict.judge(Plan(session, setup))
+        assert refused.wrong == "parameters:max_length"
+        assert "the shortest has 20 words" in str(refused.problem)
+        setup.parameters = {"max_length": 256}
+        assert verdict.judge(Plan(session, setup)).is_ready
