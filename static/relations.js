@@ -66,8 +66,9 @@
       element.classList.toggle("lifted", on);
       output.textContent = on ? words : output.dataset.rest;
     };
+    element.classList.add("mark");
     fill(element, {
-      class: "mark", tabindex: 0, role: "img", "aria-label": words, "data-run": data.runs[index].id,
+      tabindex: 0, role: "img", "aria-label": words, "data-run": data.runs[index].id,
       onpointerenter: () => lift(true), onpointerleave: () => lift(false), onfocus: () => lift(true), onblur: () => lift(false),
     }, []);
   }
@@ -88,16 +89,15 @@
     const up = (at) => (at === null ? end + 24 : end - at * (end - TOP));
     const output = reading("Point at a line, or reach it with the Tab key, to read its run.");
     const svg = part("svg", { class: "parallel", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "group", "aria-label": `${data.runs.length} runs over ${axes.length} axes` });
-    axes.forEach((axis, place) => svg.append(drawAxis(axis, across(place), end, up)));
     const figure = axes.at(-1);
     data.runs.forEach((run, index) => {
       const line = `M${axes.map((axis, place) => `${across(place)},${up(axis.places[index])}`).join("L")}`;
       const group = part("g", {}, part("path", { class: "reach", d: line }), part("path", { class: "line", d: line, style: `stroke:${shade(figure.places[index], data.better)}` }));
-      if (figure.places[index] === null) group.classList.add("unmeasured");
       svg.append(group);
       mark(group, data, index, axes, output);
       if (figure.places[index] === null) group.classList.add("unmeasured");
     });
+    axes.forEach((axis, place) => svg.append(drawAxis(axis, across(place), end, up)));
     axes.forEach((axis, place) => svg.append(...brushing(element, data, axis, across(place), up, end)));
     const box = make("div", { class: "table bare", tabindex: 0, role: "region", "aria-label": "Runs over the settings that differ" }, svg);
     const status = make("p", { class: "hint", role: "status" });

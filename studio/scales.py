@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 Kind = Literal["linear", "log", "words"]
 WIDE = 10.0  # from this ratio of the largest to the smallest, positive numbers are laid out by their size
+FEW, CLOSE = 7, 0.06  # numbers that each have a tick, unless it stood this close to the one before
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -47,6 +48,21 @@ def fit(values: Sequence[Any], *, log: bool | None = None, ticks: int = 5) -> Sc
     low, high = float(min(present)), float(max(present))
     by_size = low > 0 and (high / low >= WIDE if log is None else log)
     return by_sizes(low, high) if by_size else evenly(low, high, ticks)
+
+
+def at_values(values: Sequence[Any], *, log: bool | None = None) -> Scale:
+    """As `fit`, but an axis of few numbers ends at them and has its ticks at them: 8, 16 and 64."""
+    scale = fit(values, log=log)
+    numbers = sorted({float(value) for value in values if value is not None}) if scale.kind != "words" else []
+    if not 2 <= len(numbers) <= FEW:
+        return scale
+    low, high = numbers[0], numbers[-1]
+    ticks: list[Tick] = []
+    for value in numbers:
+        at = _at(scale.kind, value, low, high)
+        if not ticks or at - ticks[-1].at >= CLOSE:
+            ticks.append(Tick(at, said(value)))
+    return Scale(scale.kind, low, high, tuple(ticks))
 
 
 def evenly(low: float, high: float, ticks: int = 5) -> Scale:

@@ -82,8 +82,9 @@ def scatter(
     """What the scatter shows: its two axes as chosen, and which runs differ only in their seed."""
     known = {each["key"] for each in relations.offered(chosen)}
     names = {f"setting:{axis.key}" for axis in axes} | known
-    first = next((f"setting:{axis.key}" for axis in axes if axis.scale.kind != "words"), None)
-    x = taken(query, "x", names, first or (f"setting:{axes[0].key}" if axes else figure.key))
+    numbers = [axis for axis in axes if axis.scale.kind != "words" and axis.key not in ("seed", "gpus")]
+    usual = f"setting:{(numbers or axes)[0].key}" if axes else figure.key
+    x = taken(query, "x", names, usual)
     y = taken(query, "y", known, figure.key)
     across = axis_of(session, chosen, axes, x, how, LOG.get(query.text("scale_x")))
     up = axis_of(session, chosen, axes, y, how, LOG.get(query.text("scale_y")))

@@ -32,6 +32,12 @@ class Asked:
         return [_score(answer, by) for answer in self.answers]
 
     @property
+    def key(self) -> str:
+        """Of its first answer: the run and the number of the prompt there."""
+        first = next(answer for answer in self.answers if answer is not None)
+        return f"{first.run_id}-{first.number}"
+
+    @property
     def is_shared(self) -> bool:
         return all(answer is not None for answer in self.answers)
 
@@ -125,13 +131,18 @@ def _unlike(each: Asked) -> float:
 
 
 def win_rates(found: Sequence[Asked], runs: Sequence[Run], by: str, baseline: int = 0) -> list[WinRate]:
-    """Every other run beside the one at place `baseline`."""
+    """Every other run beside the one at place `baseline`. The higher score wins; of a grader that a run
+    counts as a penalty, the lower."""
+    graders = [each for run in runs for each in run.graders]
+    sign = -1 if any(each["name"] == by and each["weight"] < 0 for each in graders) else 1
     rates = []
     for place, run in enumerate(runs):
         if place == baseline:
             continue
         pairs = [(scores[baseline], scores[place]) for scores in (each.scores(by) for each in found)]
-        rates.append(_win_rate(run, [(a, b) for a, b in pairs if a is not None and b is not None]))
+        rates.append(
+            _win_rate(run, [(sign * a, sign * b) for a, b in pairs if a is not None and b is not None])
+        )
     return rates
 
 

@@ -58,15 +58,15 @@ class Axis:
 
 
 def settings(runs: Sequence[Run]) -> list[Axis]:
-    """An axis a setting in which the runs differ."""
+    """An axis a setting in which the runs differ, the seed last."""
     called = titles(runs)
-    rows = [(row["setting"], row["values"]) for row in table(runs)]
+    rows = sorted(((row["setting"], row["values"]) for row in table(runs)), key=lambda row: row[0] == "seed")
     return [axis(name, called.get(name) or name[:1].upper() + name[1:], values) for name, values in rows]
 
 
 def axis(key: str, title: str, values: Sequence[Any], *, log: bool | None = None) -> Axis:
     plain = [_plain(value) for value in values]
-    return Axis(key, title, plain, scales.fit(plain, log=log))
+    return Axis(key, title, plain, scales.at_values(plain, log=log))
 
 
 def _plain(value: Any) -> Any:
@@ -81,7 +81,8 @@ def metric(
 ) -> Axis:
     """The axis of a metric: of each run its newest or best value, or the mean of its last tenth of steps."""
     title = metrics.describe(runs, [key])[0]["title"]
-    return axis(key, title, figures(session, runs, key, how), log=log)
+    values = figures(session, runs, key, how)
+    return Axis(key, title, values, scales.fit(values, log=log))
 
 
 def figures(session: Session, runs: Sequence[Run], key: str, how: str = "newest") -> list[float | None]:
@@ -125,11 +126,11 @@ def offered(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def usual(runs: Sequence[Run]) -> str:
-    """The metric that says most about the runs: the first of the usual ones that most of them have."""
-    have = {key: sum(key in run.latest for run in runs) for key in USUAL}
-    most = max(have.values())
-    if most:
-        return next(key for key in USUAL if have[key] == most)
+    """The metric that says most about the runs: the first of the usual ones that at least half of them have,
+    else the first that any has."""
+    for key in USUAL:
+        if 2 * sum(key in run.latest for run in runs) >= max(len(runs), 1):
+            return key
     return next((each["key"] for each in offered(runs)), "")
 
 

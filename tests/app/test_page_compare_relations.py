@@ -57,8 +57,8 @@ def test_each_setting_that_differs_is_an_axis_and_the_metric_the_last(database: 
         query = three(session)
     text = read(query)
     data = drawn(text, "relations")
-    assert [axis["key"] for axis in data["axes"]] == ["seed", "learning_rate", "loss"]
-    assert data["axes"][1]["places"] == [0.0, 1.0, 1.0]
+    assert [axis["key"] for axis in data["axes"]] == ["learning_rate", "seed", "loss"]
+    assert data["axes"][0]["places"] == [0.0, 1.0, 1.0]
     assert data["axes"][2]["values"] == [0.9, 0.5, 0.4]
     assert data["better"] == "lower"
     assert data["runs"][0] == {"id": 1, "name": "<run 1e-05 1>"}
@@ -90,7 +90,7 @@ def test_what_the_address_cannot_mean_is_passed_over(database: Path) -> None:
         query = three(session)
     text = read(f"{query}&figure=nonsense&how=nonsense&x=setting:nonsense&y=nonsense&scale_x=nonsense")
     assert drawn(text, "relations")["axes"][-1]["key"] == "loss"
-    assert drawn(text, "scatter")["x"]["key"] == "seed"
+    assert drawn(text, "scatter")["x"]["key"] == "learning_rate"
 
 
 def test_a_run_without_the_figure_is_counted_as_left_out(database: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_numbers_stand_in_a_table(database: Path) -> None:
     with db.transaction() as session:
         query = three(session)
     table = read(query).split('id="relations-numbers"')[1]
-    assert re.findall(r"<th[^>]*>([^<]*)</th>", table)[:4] == ["Run", "Seed", "Learning rate", "Loss"]
+    assert re.findall(r"<th[^>]*>([^<]*)</th>", table)[:4] == ["Run", "Learning rate", "Seed", "Loss"]
     assert ">1e-5</td>" in table
 
 

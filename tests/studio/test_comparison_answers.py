@@ -129,3 +129,11 @@ def test_scorers_are_listed_the_exact_match_first(database: Path) -> None:
         )
         session.flush()
         assert answers.scorers(answers.asked(session, runs)) == ["exact_match", "bleu"]
+
+
+def test_of_a_penalty_the_lower_score_wins(database: Path) -> None:
+    with db.transaction() as session:
+        runs = two(session)
+        found = scored(session, runs, (1, 0))
+        runs[1].graders = [{"name": "exact_match", "grader": "length", "weight": -0.5, "parameters": {}}]
+        assert answers.win_rates(found, runs, "exact_match")[0].wins == 1

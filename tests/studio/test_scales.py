@@ -31,6 +31,14 @@ def test_zero_has_no_place_by_size_so_the_axis_is_even() -> None:
     assert scales.fit([1, 1000], log=False).kind == "linear"
 
 
+def test_few_numbers_have_their_ticks_and_the_ends_at_them() -> None:
+    scale = scales.at_values([8, 32, 16, 8, None])
+    assert (scale.low, scale.high, texts(scale)) == (8, 32, ["8", "16", "32"])
+    assert [tick.at for tick in scale.ticks] == [0.0, pytest.approx(1 / 3, abs=1e-5), 1.0]
+    assert texts(scales.at_values([1, 2, 100])) == ["1", "2", "100"]
+    assert texts(scales.at_values([100, 101, 900])) == ["100", "900"]
+
+
 @pytest.mark.parametrize("value", [3.0, 0.0, -2.0])
 def test_one_value_stands_in_the_middle(value: float) -> None:
     assert scales.fit([value, value]).at(value) == pytest.approx(0.5)
