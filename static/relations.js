@@ -29,6 +29,7 @@
 
   const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
   const colour = (place) => `var(--series-${(place % 8) + 1})`;
+  const dot = (place) => (place < 8 ? `fill:${colour(place)};stroke:var(--card)` : `fill:var(--card);stroke:${colour(place)}`);
 
   // ---- numbers and places ----------------------------------------------------------------------------
 
@@ -252,7 +253,7 @@
     }
     found.forEach(([x, y], index) => {
       if (x === null || y === null) return;
-      const point = part("circle", { cx: across(x), cy: up(y), r: 6.5, style: index < 8 ? `fill:${colour(index)};stroke:var(--card)` : `fill:var(--card);stroke:${colour(index)}` });
+      const point = part("circle", { cx: across(x), cy: up(y), r: 6.5, style: dot(data.runs[index].place) });
       svg.append(point);
       mark(point, data, index, [data.x, data.y], output);
     });

@@ -76,6 +76,19 @@ def evenly(low: float, high: float, ticks: int = 5) -> Scale:
     return Scale("linear", start, end, tuple(Tick(_share(each, start, end), said(each)) for each in places))
 
 
+def within(low: float, high: float, ticks: int = 7) -> Scale:
+    """From `low` to `high` exactly, with ticks at the round numbers between."""
+    even = evenly(low, high, ticks)
+    if low == high:
+        return even
+    step = even.ticks[1].at * (even.high - even.low)
+    places = [even.low + step * place for place in range(len(even.ticks))]
+    shown = [each for each in places if low <= each <= high]
+    return Scale(
+        "linear", low, high, tuple(Tick(_share(each, low, high), said(round(each, 9))) for each in shown)
+    )
+
+
 def by_sizes(low: float, high: float) -> Scale:
     """From `low` to `high` by their logarithm; ticks at powers of ten, over few of them at 2 and 5 too."""
     if low == high:

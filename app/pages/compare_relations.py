@@ -10,15 +10,13 @@ from typing import Any
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from app.pages import run_words
-from app.pages.compare_choice import chosen_of
+from app.pages.compare_choice import CALM, Asked, read
 from app.parts import Paced, Query, fragment, live, render
 from studio import db, metrics
 from studio.comparison import relations
 from studio.comparison.relations import Axis
 from studio.models import Run
 
-CALM = 5.0
 SCALES = {"": "by their spread", "even": "even", "log": "log"}
 LOG = {"even": False, "log": True}
 
@@ -26,21 +24,22 @@ LOG = {"even": False, "log": True}
 @fragment("compare-relations")
 def compare_relations(query: Query) -> Paced:
     with db.reading() as session:
-        chosen = chosen_of(session, query)
-        if len(chosen) < 2:
-            return Paced(Markup(""), 0)
-        body = show(session, chosen, query)
-    return Paced(body, CALM if any(run_words.is_active(run) for run in chosen) else 0)
+        asked = read(session, query)
+        if len(asked.shown) < 2:
+            return Paced(Markup(""), CALM)
+        body = show(session, asked, query)
+    return Paced(body, CALM if asked.is_active else 0)
 
 
-def show(session: Session, chosen: Sequence[Run], query: Query) -> Markup:
+def show(session: Session, asked: Asked, query: Query) -> Markup:
+    chosen = asked.shown
     offered = relations.offered(chosen)
     known = {each["key"] for each in offered}
     key = taken(query, "figure", known, relations.usual(chosen))
     how = taken(query, "how", relations.HOW, "newest")
     axes = relations.settings(chosen)
     figure = relations.metric(session, chosen, key, how) if key else None
-    plane = scatter(session, chosen, query, axes, figure, how) if figure else None
+    plane = scatter(session, asked, query, axes, figure, how) if figure else None
     return render(
         "compare_relations.html",
         runs=chosen,
@@ -51,7 +50,7 @@ def show(session: Session, chosen: Sequence[Run], query: Query) -> Markup:
         scales=SCALES,
         axes=axes,
         figure=figure,
-        parallel=parallel(chosen, axes, figure) if figure and axes else None,
+        parallel=parallel(asked, axes, figure) if figure and axes else None,
         plane=plane,
         choices=[(f"setting:{axis.key}", axis.title) for axis in axes],
     )
@@ -63,23 +62,24 @@ def taken(query: Query, name: str, allowed: Any, usual: str) -> str:
     return said if said in allowed else usual
 
 
-def parallel(chosen: Sequence[Run], axes: Sequence[Axis], figure: Axis) -> dict[str, Any]:
+def parallel(asked: Asked, axes: Sequence[Axis], figure: Axis) -> dict[str, Any]:
     """What `data-relations` holds: the axes, the metric last."""
     return {
         "axes": [axis.as_json() for axis in (*axes, figure)],
-        "runs": named(chosen),
-        "better": metrics.better(chosen, figure.key),
+        "runs": named(asked),
+        "better": metrics.better(asked.shown, figure.key),
     }
 
 
-def named(chosen: Sequence[Run]) -> list[dict[str, Any]]:
-    return [{"id": run.id, "name": run.name} for run in chosen]
+def named(asked: Asked) -> list[dict[str, Any]]:
+    return [{"id": run.id, "name": run.name, "place": asked.places[run.id]} for run in asked.shown]
 
 
 def scatter(
-    session: Session, chosen: Sequence[Run], query: Query, axes: Sequence[Axis], figure: Axis, how: str
+    session: Session, asked: Asked, query: Query, axes: Sequence[Axis], figure: Axis, how: str
 ) -> dict[str, Any]:
     """What the scatter shows: its two axes as chosen, and which runs differ only in their seed."""
+    chosen = asked.shown
     known = {each["key"] for each in relations.offered(chosen)}
     names = {f"setting:{axis.key}" for axis in axes} | known
     numbers = [axis for axis in axes if axis.scale.kind != "words" and axis.key not in ("seed", "gpus")]
@@ -98,7 +98,7 @@ def scatter(
         "drawn": {
             "x": across.as_json(),
             "y": up.as_json(),
-            "runs": named(chosen),
+            "runs": named(asked),
             "together": relations.apart_by_seed(chosen),
         },
         "left_out": sum(None in pair for pair in zip(across.places, up.places, strict=True)),

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from app.pages import run_words
-from app.pages.compare_choice import chosen_of
+from app.pages.compare_choice import CALM, Asked, read
 from app.pages.run_samples import Words, marked
 from app.parts import Paced, Query, fragment, live, render
 from studio import db
 from studio.comparison import answers
-from studio.comparison.answers import Asked
-from studio.models import Run, Sample
+from studio.models import Sample
 
-CALM = 5.0
 MOST_PROMPTS = 30
 TITLES = {answers.MATCH: "exact match"}
 
@@ -35,38 +32,38 @@ class Cell:
 @fragment("compare-samples")
 def compare_samples(query: Query) -> Paced:
     with db.reading() as session:
-        chosen = chosen_of(session, query)
-        if len(chosen) < 2:
-            return Paced(Markup(""), 0)
-        body = show(session, chosen, query)
-    return Paced(body, CALM if any(run_words.is_active(run) for run in chosen) else 0)
+        asked = read(session, query)
+        if len(asked.shown) < 2:
+            return Paced(Markup(""), CALM)
+        body = show(session, asked, query)
+    return Paced(body, CALM if asked.is_active else 0)
 
 
-def show(session: Session, chosen: list[Run], query: Query) -> Markup:
+def show(session: Session, asked: Asked, query: Query) -> Markup:
+    chosen, at = asked.shown, query.maybe("at")
     steps = answers.steps(session, chosen)
-    at = query.maybe("at")
-    asked = answers.asked(session, chosen, at)
-    scorers = answers.scorers(asked)
+    found = answers.asked(session, chosen, at)
+    scorers = answers.scorers(found)
     by = query.text("score") if query.text("score") in scorers else next(iter(scorers), "")
     base = next((place for place, run in enumerate(chosen) if run.id == query.maybe("base")), 0)
-    ordered = answers.by_difference(asked, by)
+    ordered = answers.by_difference(found, by)
     return render(
         "compare_samples.html",
+        asked=asked,
         runs=chosen,
         steps=steps,
         at=at,
         scorers=[(name, TITLES.get(name, name)) for name in scorers],
         by=by,
         base=base,
-        rates=answers.win_rates(asked, chosen, by, base) if by else [],
-        shared=sum(each.is_shared for each in asked),
-        total=len(asked),
+        rates=answers.win_rates(found, chosen, by, base) if by else [],
+        shared=sum(each.is_shared for each in found),
+        total=len(found),
         prompts=[(each, cells(each, base)) for each in ordered[:MOST_PROMPTS]],
-        is_active=any(run_words.is_active(run) for run in chosen),
     )
 
 
-def cells(each: Asked, base: int) -> list[Cell | None]:
+def cells(each: answers.Asked, base: int) -> list[Cell | None]:
     return [cell(each.answers[base], answer) for answer in each.answers]
 
 

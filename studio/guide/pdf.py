@@ -18,7 +18,7 @@ ACCENT: Ink = (64, 70, 200)
 MISSING = "□"  # in place of a character that the font does not have
 
 
-class _Sheet(FPDF):
+class Sheet(FPDF):
     """A4 with page numbers; `about` stands at the foot of every page."""
 
     def __init__(self, title: str, about: str):
@@ -64,7 +64,7 @@ class _Sheet(FPDF):
 
 def to_pdf(card: Card, own: Sequence[Fact] = (), about: str = "") -> bytes:
     """The card with `own`, this studio's estimate. `about` says at every foot what it belongs to."""
-    sheet = _Sheet(f"{card.title}: {about}" if about else card.title, about)
+    sheet = Sheet(f"{card.title}: {about}" if about else card.title, about)
     sheet.write_text(card.title, 22, bold=True)
     sheet.ln(1)
     sheet.write_text(card.meaning, 11)

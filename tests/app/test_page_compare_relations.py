@@ -61,7 +61,7 @@ def test_each_setting_that_differs_is_an_axis_and_the_metric_the_last(database: 
     assert data["axes"][0]["places"] == [0.0, 1.0, 1.0]
     assert data["axes"][2]["values"] == [0.9, 0.5, 0.4]
     assert data["better"] == "lower"
-    assert data["runs"][0] == {"id": 1, "name": "<run 1e-05 1>"}
+    assert data["runs"][0] == {"id": 1, "name": "<run 1e-05 1>", "place": 0}
     assert "<run 1e-05 1>" not in text
     assert "&lt;run 1e-05 1&gt;" in text
 
