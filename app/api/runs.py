@@ -3,9 +3,8 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
@@ -13,7 +12,7 @@ from starlette.responses import StreamingResponse
 from app.api.datasets import receive
 from app.api.plain import plain
 from app.people import who
-from studio import attempts, chains, comparison, db, metrics, queue, runs, script
+from studio import attempts, chains, comparison, db, queue, runs, script
 from studio.errors import StudioError
 from studio.metrics import exports, imports
 from studio.models import Run, Sample
@@ -184,39 +183,6 @@ def samples(run_id: int) -> list[dict[str, Any]]:
         found = session.query(Sample).filter_by(run_id=runs.get(session, run_id).id)
         rows = found.order_by(Sample.number, Sample.step).all()
         return [plain(sample, "step number prompt answer reference scores") for sample in rows]
-
-
-@router.get("/metrics", tags=["metrics"])
-def read_metrics(
-    run: Annotated[list[int], Query(description="One or more run ids.")],
-    after: str = Query("", description="The cursor of the previous answer: only newer points come."),
-    points: int = Query(2000, ge=10, le=100_000, description="Most points a series; extremes are kept."),
-    key: Annotated[list[str] | None, Query(description="Only these metrics.")] = None,
-    low: int | None = Query(
-        None, description="Only from this step on: all points of a part that is looked at."
-    ),
-    high: int | None = Query(None, description="Only up to this step."),
-    times: bool = Query(False, description="Also when each point was logged, in seconds since 1970."),
-) -> Response:
-    """Series for charts: whole at first, then only what is new."""
-    wanted = list(dict.fromkeys(run))[:MOST_COMPARED]
-    with db.reading() as session:
-        found = runs.heads(session, wanted)
-        answer = metrics.read(
-            session, found, after=after, points=points, keys=key or (), low=low, high=high, times=times
-        )
-        answer["runs"] = [
-            {
-                "id": each.id,
-                "name": each.name,
-                "state": each.state,
-                "step": each.step,
-                "total_steps": each.total_steps,
-                "color_index": place,
-            }
-            for place, each in enumerate(found)
-        ]
-    return Response(orjson.dumps(answer), media_type="application/json")
 
 
 @router.get("/compare")

@@ -15,10 +15,11 @@ from studio.metrics import blocks, shelf
 from studio.metrics.blocks import OUTLINE, Line
 from studio.metrics.describing import describe
 from studio.metrics.shelf import THINNED
-from studio.metrics.thinning import choose
+from studio.metrics.thinning import Floats, choose
 from studio.models import Metric, MetricBlock, MetricColumn, Run
 
 AnyRow = Row[*tuple[Any, ...]]
+DIGITS = 7  # significant, of a value in an answer; exports have them all
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,16 @@ def read(
     times: bool = False,
 ) -> dict[str, Any]:
     """The charts of `runs`: series newer than the cursor `after`, at most `points` a series, from step `low`
-    to `high`; with `times` also when each was logged, in seconds since 1970."""
+    to `high`; with `times` also when each was logged, in seconds since 1970. A series of which there are
+    more points says `thinned`. What charts mean is said only without a cursor; later `described` tells."""
     known = _parse_cursor(after)
     seen = {run.id: known.get(run.id, (run.attempt, -1)) for run in runs}
     reset = {run.id for run in runs if seen[run.id][0] != run.attempt and seen[run.id][1] >= 0}
     since = {run.id: -1 if run.id in reset else seen[run.id][1] for run in runs}
-    found, last = _lines(session, Wanted(since, frozenset(keys), low, high, points))
+    found, last, rough = _lines(session, Wanted(since, frozenset(keys), low, high, points))
     series = {
         str(run.id): {
-            key: _said(line, points, times) | {"reset": since[run.id] < 0}
+            key: _said(line, points, times, run.id in rough) | {"reset": since[run.id] < 0}
             for key, line in found[run.id].items()
         }
         for run in runs
@@ -61,8 +63,16 @@ def read(
     return {
         "cursor": ",".join(f"{run.id}:{run.attempt}:{last[run.id]}" for run in runs),
         "series": series,
-        "charts": describe(runs, {key for lines in found.values() for key in lines}),
+        "charts": [] if after else describe(runs, {key for lines in found.values() for key in lines}),
     }
+
+
+def described(session: Session, runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """What every metric means that these runs have logged."""
+    ids = [run.id for run in runs]
+    packed = session.scalars(select(MetricColumn.key).where(MetricColumn.run_id.in_(ids)).distinct())
+    loose = shelf.loose_of(session, dict.fromkeys(ids, -1))
+    return describe(runs, {*packed, *(key for rows in loose.values() for row in rows for key in row["data"])})
 
 
 def lines(
@@ -137,8 +147,9 @@ _HEAD = (
 Part = tuple[int, int, str, Line]  # run, first seq, metric, its line there
 
 
-def _lines(session: Session, wanted: Wanted) -> tuple[dict[int, dict[str, Line]], dict[int, int]]:
-    """The wanted lines of each run, and the seq of its newest row. Every table is asked once for all runs."""
+def _lines(session: Session, wanted: Wanted) -> tuple[dict[int, dict[str, Line]], dict[int, int], set[int]]:
+    """The wanted lines of each run, the seq of its newest row, and of which runs outlines were read. Every
+    table is asked once for all runs."""
     loose = shelf.loose_of(session, wanted.since)
     newer = [(MetricBlock.run_id == run) & (MetricBlock.last_seq > seq) for run, seq in wanted.since.items()]
     heads = session.execute(select(*_HEAD).where(or_(false(), *newer)).order_by(MetricBlock.first_seq)).all()
@@ -160,7 +171,7 @@ def _lines(session: Session, wanted: Wanted) -> tuple[dict[int, dict[str, Line]]
         line = _between(blocks.joined_lines([of[at] for at in sorted(of)]), wanted)
         if len(line):
             found[run_id][key] = line
-    return found, last
+    return found, last, rough
 
 
 def _rough(heads: Sequence[AnyRow], loose: Mapping[int, Sequence[Any]], wanted: Wanted) -> set[int]:
@@ -237,15 +248,29 @@ def _between(line: Line, wanted: Wanted) -> Line:
     return line.take((line.steps >= low) & (line.steps <= high))
 
 
-def _said(line: Line, points: int, times: bool) -> dict[str, Any]:
+def _said(line: Line, points: int, times: bool, outlined: bool) -> dict[str, Any]:
+    more = outlined or len(line) > points
     if len(line) > points:
         line = line.take(choose(line.steps.astype(np.float64), line.values, points))
-    values: list[float | None] = line.values.tolist()
+    values: list[float | None] = _short(line.values).tolist()
     for place in np.flatnonzero(~np.isfinite(line.values)).tolist():
         values[place] = None
-    return {"steps": line.steps.tolist(), "values": values} | (
-        {"times": line.times.tolist()} if times else {}
+    said: dict[str, Any] = {"steps": line.steps.tolist(), "values": values}
+    return (
+        said
+        | ({"times": np.round(line.times, 3).tolist()} if times else {})
+        | ({"thinned": True} if more else {})
     )
+
+
+def _short(values: Floats) -> Floats:
+    """To `DIGITS` significant digits, which no chart can tell from all of them; whole numbers as they are."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        size = np.floor(np.log10(np.abs(values)))
+        up = 10.0 ** np.clip(DIGITS - 1 - size, 0, 22)
+        down = 10.0 ** np.clip(size - DIGITS + 1, 0, 22)
+        short = np.rint(values * up / down) * down / up
+        return np.where((values == np.rint(values)) | ~np.isfinite(short), values, short)
 
 
 def _parse_cursor(cursor: str) -> dict[int, tuple[int, int]]:

@@ -127,10 +127,30 @@ def test_a_run_is_launched_cloned_compared_and_stopped(api: TestClient) -> None:
     assert empty["series"][str(first["id"])] == {}
     with db.transaction() as session:
         metrics.append(session, first["id"], [{"step": 1, "time": 0.0, "data": {"mean_token_accuracy": 0.2}}])
-    (chart,) = api.get("/api/metrics", params={"run": first["id"]}).json()["charts"]
-    assert chart["healthy"]["words"] == "above 0.3"
+    for path in ("/api/metrics", "/api/metrics/charts"):
+        (chart,) = api.get(path, params={"run": first["id"]}).json()["charts"]
+        assert chart["healthy"]["words"] == "above 0.3"
     assert api.get("/api/runs/999").status_code == 404
     assert api.post("/api/runs", json={"nonsense": 1}).status_code == 422
+
+
+def test_answers_with_many_points_are_packed_where_that_is_understood(api: TestClient) -> None:
+    sample.load()
+    run = api.post(
+        "/api/runs", json={"model": sample.STARTER_NAME, "dataset": "Medication directions: labelled"}
+    ).json()
+    with db.transaction() as session:
+        rows = [{"step": step, "time": 0.0, "data": {"loss": 1 / (step + 3)}} for step in range(200)]
+        metrics.append(session, run["id"], rows)
+    asked = {"run": run["id"]}
+    packed = api.get("/api/metrics", params=asked, headers={"Accept-Encoding": "gzip"})
+    plain = api.get("/api/metrics", params=asked, headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    assert packed.json() == plain.json()
+    short = api.get("/api/metrics", params=asked | {"after": plain.json()["cursor"]})
+    assert "content-encoding" not in short.headers
 
 
 def test_chat_refuses_what_makes_no_sense(api: TestClient) -> None:

@@ -40,6 +40,40 @@ def test_a_cursor_brings_only_what_is_new(run: Run) -> None:
     assert read(run, second["cursor"])["series"][str(run.id)] == {}
 
 
+def test_what_charts_mean_is_said_once_and_again_when_asked(run: Run) -> None:
+    log(run, 1, 1)
+    first = read(run)
+    log(run, 2, 2, grad_norm=1.0)
+    assert [chart["key"] for chart in first["charts"]] == ["loss"]
+    assert read(run, first["cursor"])["charts"] == []
+    log(run, 3, 300)
+    with db.reading() as session:
+        found = metrics.described(session, [session.get_one(Run, run.id)])
+    assert [chart["key"] for chart in found] == ["loss", "grad_norm"]
+
+
+def test_values_are_said_in_seven_digits_and_kept_in_all(run: Run) -> None:
+    exact = [0.123456789012, -123456.789012, 1.23456789012e-9, 1.23456789012e12, 123456789.0, 0.0]
+    with db.transaction() as session:
+        rows = [{"step": i, "time": 0.0, "data": {"loss": value}} for i, value in enumerate(exact)]
+        metrics.append(session, run.id, rows)
+    said = read(run)["series"][str(run.id)]["loss"]["values"]
+    assert said == [0.1234568, -123456.8, 1.234568e-9, exact[3], 123456789.0, 0.0]
+    with db.reading() as session:
+        assert metrics.lines(session, run.id)["loss"].values.tolist() == exact
+
+
+def test_a_series_with_more_points_than_came_says_so(run: Run) -> None:
+    log(run, 1, 5000)
+    assert read(run, points=100)["series"][str(run.id)]["loss"]["thinned"]
+    assert "thinned" not in read(run, points=5000)["series"][str(run.id)]["loss"]
+    with db.reading() as session:
+        runs = [session.get_one(Run, run.id)]
+        part = metrics.read(session, runs, points=100, low=4000, high=4050)["series"][str(run.id)]["loss"]
+    assert part == {"steps": part["steps"], "values": part["steps"], "reset": True}
+    assert part["steps"] == list(range(4000, 4051))
+
+
 def test_after_a_rewind_the_whole_series_comes_anew(run: Run) -> None:
     log(run, 1, 5)
     cursor = read(run)["cursor"]
