@@ -1,99 +1,87 @@
 // Live charts: <div data-charts="/api/metrics?run=7">. The page's pulse (pulse.js) brings only the new points of
-// every chart, until all runs are finished. Zoom, legend, scale
-// and smoothing belong to the person and survive every update. Plotly draws (SVG lines only); this file keeps
-// the numbers (numbers.js helps) and knows nothing about what a metric means: titles, groups and help come from the server.
+// every chart, until all runs are finished. Zoom, axis, legend, scale
+// and smoothing belong to the person and survive every update. Plotly draws (SVG lines only). This file is the board:
+// it keeps the numbers and decides when which chart is drawn. It knows nothing about what a metric means: titles,
+// groups and help come from the server. chart.js is one chart; chart_lines, chart_axes, chart_marks, chart_legend
+// and chart_detail are what their names say, numbers.js has the sums.
 (() => {
   "use strict";
-  const PLOTLY = document.currentScript.dataset.plotly;
-  const POINTS = 2000; // asked of the server, a series
-  const DRAWN = 1200; // drawn at most, a line: about two a pixel
-  const TABLE_ROWS = 200;
-  const { number, smooth, chosen, nearest, ends, missed } = window.studio;
+  const POINTS = 1200; // asked of the server, a series; a part that is looked at closer comes in more (chart_detail.js)
+  const SHARE = 0.125; // of the time, for drawing what is new; above it charts take turns
+  const CREDIT = 250; // ms of drawing that may be done at once
+  const { make, plotly } = window.studio.kit;
+  const { axes, detail, lines, marks } = window.studio;
+  const one = window.studio.chart;
   const FINISHED = new Set(["succeeded", "failed", "cancelled", "paused"]);
-  const SMOOTHABLE = 50; // points; fewer are drawn as they are, smoothing would bend them away from their values
   const CONFIG = { displayModeBar: false, modeBarButtonsToRemove: ["sendChartToCloud"], doubleClick: "autosize", showTips: false };
-  const ICONS = {
-    reset: "M4 4v6h6M4.5 10a8 8 0 1 1-.5 5",
-    full: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
-    picture: "M12 4v11m-4-4 4 4 4-4M4 20h16",
-  };
-
-  // ---- small helpers ----------------------------------------------------------------------------------
-
-  function make(name, attributes = {}, ...inside) {
-    const element = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) {
-      if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-      else if (value !== false) element.setAttribute(key, value === true ? "" : value);
-    }
-    element.append(...inside);
-    return element;
-  }
-
-  function drawing(path, box = "0 0 24 24") {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    svg.setAttribute("viewBox", box);
-    svg.setAttribute("class", "icon");
-    svg.setAttribute("aria-hidden", "true");
-    svg.append(document.createElementNS("http://www.w3.org/2000/svg", "path"));
-    svg.firstChild.setAttribute("d", path);
-    return svg;
-  }
-
-  const look = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const colour = (run) => look(`--series-${(run.color_index % 8) + 1}`);
-  const dash = (run) => ["solid", "dash", "dot", "dashdot"][Math.floor(run.color_index / 8) % 4];
-  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"); // Plotly reads tags in names
-
-  let plotly;
-  function load() {
-    plotly ??= new Promise((resolve, reject) => {
-      const script = make("script", { src: PLOTLY });
-      script.onload = () => resolve(window.Plotly);
-      script.onerror = reject;
-      document.head.append(script);
-    });
-    return plotly;
-  }
-
-  // ---- one page of charts -----------------------------------------------------------------------------
 
   function board(element) {
-    const smoothingKey = `tunesmith-smoothing ${location.pathname}`;
+    const keptAs = (what) => `tunesmith-${what} ${location.pathname}`;
     const asked = element.dataset.charts;
     const every = Number(element.dataset.every ?? 1);
     const runs = new Map(); // id → {id, name, state, color_index}
-    const series = new Map(); // run id → Map(metric → {steps, values})
-    const charts = new Map(); // metric → {info, card, plot, now, dirty, seen, log, table}
-    const hidden = new Set();
-    const groups = new Map();
-    let [cursor, range, dragging, ended] = ["", null, false, false];
-    let weight = Number(localStorage.getItem(smoothingKey) ?? 0.6);
+    const series = new Map(); // run id → Map(metric → {steps, values, times, thinned})
+    const charts = new Map(); // metric → chart, as chart.js makes it
+    const sections = new Map();
+    const shared = {
+      asked, runs, series, charts, groups: groupsOf(element), hidden: new Set(), marks: new Map(),
+      axis: "step", // what is drawn; the one wished for below follows as soon as the numbers for it are here
+      marked: localStorage.getItem(keptAs("marks")) !== "off",
+      weight: Number(localStorage.getItem(keptAs("smoothing")) ?? 0.6),
+      range: null, place: null, lifted: null, draw, zoom, point, lift, renew,
+    };
+    let [cursor, dragging, ended] = ["", false, false];
+    let wished = localStorage.getItem(keptAs("axis")) ?? "step";
 
-    const legend = make("div", { class: "legend", role: "group", "aria-label": "Runs shown" });
-    const output = make("output", {}, weight.toFixed(2));
-    const slider = make("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: weight, oninput: setWeight });
-    const bar = make("div", { class: "charts-bar", hidden: true }, legend, make("label", { class: "smoothing" }, "Smoothing", slider, output));
+    const legend = window.studio.legend(shared);
+    const output = make("output", {}, shared.weight.toFixed(2));
+    const slider = make("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: shared.weight, oninput: setWeight });
+    const axis = make("select", { class: "text", onchange: () => choose(axis.value) });
+    const marked = make("button", { type: "button", class: "small", "aria-pressed": String(shared.marked), hidden: true, onclick: toggleMarks }, "Marks");
+    const bar = make("div", { class: "charts-bar", hidden: true }, legend.element, make("div", { class: "charts-choices" }, marked,
+      make("label", { class: "smoothing" }, "Axis", axis), make("label", { class: "smoothing" }, "Smoothing", slider, output)));
     const told = make("div", { "aria-live": "polite" });
     const body = make("div", { class: "charts" }, bar, told);
+    const lookForMarks = marks.follow(shared, beside, () => {
+      marked.hidden = ![...shared.marks.values()].some((found) => found.length);
+      for (const chart of charts.values()) decorate(chart);
+    });
+    const details = detail.follow(shared, beside, (chart) => {
+      refresh(chart);
+      draw(chart);
+    });
     element.replaceChildren(body);
     say();
+    plotly(); // on its way while the numbers are
 
-    const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => target.data && window.Plotly.Plots.resize(target)));
+    const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(charts.get(target.closest(".chart").dataset.metric))));
     const sight = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         const chart = charts.get(target.dataset.metric);
         chart.seen = isIntersecting;
-        if (isIntersecting && chart.dirty) draw(chart);
+        if (!isIntersecting || !chart.dirty) continue;
+        refresh(chart);
+        draw(chart);
       }
+      details.ask();
     }, { rootMargin: "200px" });
 
     function address() {
       const page = Object.fromEntries(new URLSearchParams(location.search));
       const url = new URL(window.studio.fill(asked, page), location.href);
       url.searchParams.set("points", POINTS);
+      if (wished === "time") url.searchParams.set("times", 1);
       if (cursor) url.searchParams.set("after", cursor);
       return url.pathname + url.search;
+    }
+
+    // Where else something is told of the same runs.
+    function beside(path, more = []) {
+      const url = new URL(address(), location.href);
+      for (const name of ["points", "times", "after"]) url.searchParams.delete(name);
+      for (const [name, value] of more) url.searchParams.append(name, value);
+      url.pathname += path;
+      return url;
     }
 
     // Takes an answer; returns the seconds until the next look (0: when something happens).
@@ -113,226 +101,224 @@
 
     function take({ cursor: next, runs: about = [], charts: infos = [], series: news = {} }) {
       cursor = next;
-      const before = JSON.stringify([...runs.values()]);
       for (const run of about) runs.set(String(run.id), run);
       for (const id of Object.keys(news)) if (!runs.has(id)) runs.set(id, { id, name: `Run ${id}`, state: "", color_index: runs.size });
+      const fresh = keep(news);
+      for (const info of infos) if (!charts.has(info.key)) add(info);
+      if ([...fresh].some((key) => !charts.has(key))) learn();
+      legend.show();
+      offerAxes();
+      for (const key of fresh) if (charts.has(key)) touch(charts.get(key));
+      lookForMarks(cursor.split(",").map((part) => part.split(":").slice(0, 2)).join());
+    }
+
+    // Adds new points to the lines; returns the metrics that have some.
+    function keep(news) {
       const fresh = new Set();
       for (const [id, metrics] of Object.entries(news)) {
         if (!series.has(id) || Object.values(metrics).some((metric) => metric.reset)) series.set(id, new Map());
         const known = series.get(id);
-        for (const [key, { steps, values }] of Object.entries(metrics)) {
-          const old = known.get(key);
-          if (old) {
-            old.steps.push(...steps);
-            old.values.push(...values);
-            if (old.steps.length > 3 * POINTS) cursor = ""; // long on the page: let the server thin it again
-          } else known.set(key, { steps: [...steps], values: [...values] });
+        for (const [key, { steps, values, times = [], thinned = false }] of Object.entries(metrics)) {
+          const old = known.get(key) ?? { steps: [], values: [], times: [], thinned };
+          known.set(key, old);
+          old.steps.push(...steps);
+          old.values.push(...values);
+          old.times.push(...times);
+          old.thinned ||= thinned;
+          if (old.steps.length > 3 * POINTS) cursor = ""; // long on the page: let the server thin it again
           if (steps.length) fresh.add(key);
         }
       }
-      for (const info of infos) if (!charts.has(info.key)) add(info);
-      if (JSON.stringify([...runs.values()]) !== before) showLegend();
-      for (const key of fresh) if (charts.has(key)) touch(charts.get(key));
+      return fresh;
+    }
+
+    let learning = false;
+    async function learn() {
+      if (learning) return;
+      learning = true;
+      const answer = await fetch(beside("/charts")).catch(() => null); // the next tick asks again
+      for (const info of answer?.ok ? (await answer.json()).charts : []) if (!charts.has(info.key)) add(info);
+      learning = false;
+    }
+
+    const lacksTimes = () => [...series.values()].some((metrics) => [...metrics.values()].some(({ steps, times }) => times.length < steps.length));
+
+    // Everything anew, for what is held does not serve.
+    function again() {
+      cursor = "";
+      pulse.look();
     }
 
     // ---- drawing
 
     function touch(chart) {
+      if (!chart.dirty) chart.since = performance.now();
       chart.dirty = true;
-      headline(chart);
-      if (chart.table.open) fillTable(chart);
-      if (chart.seen && !dragging) draw(chart);
+      if (chart.seen || chart.table.open) refresh(chart);
+      paint();
     }
 
-    function shown(key) {
-      return [...runs].flatMap(([id, run]) => {
-        const points = series.get(id)?.get(key);
-        return points?.steps.length && !hidden.has(id) ? [{ run, ...points }] : [];
-      });
+    // What a chart shows, worked out once for all that is done with it until something changes.
+    function refresh(chart) {
+      chart.view = lines.views(shared, chart.info.key, (id) => detail.spliced(series.get(id)?.get(chart.info.key), chart.detail?.series.get(id)));
+      chart.members = lines.members(shared, chart.view);
+      one.headline(chart, shared.place);
+      if (chart.table.open) one.fillTable(shared, chart);
     }
 
-    function lines(chart) {
-      return shown(chart.info.key).flatMap(({ run, steps, values }) => {
-        const smoothed = weight > 0 && steps.length >= SMOOTHABLE && !chart.info.exact;
-        const name = plain(run.name);
-        const pick = (of) => {
-          const indices = chosen(steps, of, range, DRAWN);
-          return { x: indices.map((i) => steps[i]), y: indices.map((i) => of[i]) };
-        };
-        const common = { type: "scatter", mode: steps.length < 2 ? "markers" : "lines", name, marker: { color: colour(run), size: 6 } };
-        const raw = { ...common, ...pick(values), line: { color: colour(run), width: smoothed ? 1 : 1.8, dash: dash(run) } };
-        if (!smoothed) return [{ ...raw, hovertemplate: "%{y:.4~g}" }];
-        const front = { ...common, ...pick(smooth(values, weight)), line: { color: colour(run), width: 2, dash: dash(run) } };
-        return [{ ...raw, opacity: 0.28, hoverinfo: "skip" }, { ...front, hovertemplate: "%{y:.4~g}" }];
-      });
+    let [credit, counted, turn] = [CREDIT, performance.now(), 0];
+
+    // Draws what is new, the charts that have waited longest first, in the time there is for it.
+    function paint() {
+      clearTimeout(turn);
+      credit = Math.min(CREDIT, credit + SHARE * (performance.now() - counted));
+      counted = performance.now();
+      const waiting = [...charts.values()].filter((chart) => chart.dirty && chart.seen).sort((a, b) => a.since - b.since);
+      if (!waiting.length || dragging) return;
+      if (credit <= 0) turn = setTimeout(paint, -credit / SHARE + 1);
+      else turn = setTimeout(() => drawNews(waiting[0]));
     }
 
-    // Steps are whole: over a few of them every one has its tick, or half steps would be rounded and said twice.
-    function ticks(chart) {
-      const all = shown(chart.info.key).map(({ steps }) => steps);
-      const [low, high] = range ?? [Math.min(...all.map((steps) => steps[0])), Math.max(...all.map((steps) => steps.at(-1)))];
-      return high - low < 6 ? { dtick: 1 } : { nticks: 6 };
-    }
-
-    // The healthy range as far as the axis reaches, with a dotted line where it begins or stops.
-    function band({ info: { healthy }, log }, axis) {
-      const [lowest, highest] = axis.map((end) => (log ? 10 ** end : end));
-      const [y0, y1] = [Math.max(healthy.low ?? lowest, lowest), Math.min(healthy.high ?? highest, highest)];
-      if (y0 >= y1) return [];
-      const across = { xref: "paper", x0: 0, x1: 1, layer: "below" };
-      const edges = [healthy.low, healthy.high].filter((end) => end !== null && end > lowest && end < highest);
-      return [
-        { ...across, type: "rect", y0, y1, fillcolor: look("--healthy"), line: { width: 0 } },
-        ...edges.map((end) => ({ ...across, type: "line", y0: end, y1: end, line: { color: look("--good"), width: 1, dash: "dot" } })),
-      ];
-    }
-
-    function layout(chart, drawn) {
-      const span = chart.info.healthy && ends(drawn.flatMap(({ y }) => y), chart.info.healthy, chart.log);
-      const font = { family: look("--sans"), size: 12, color: look("--ink-2") };
-      const axis = { gridcolor: look("--grid"), zeroline: false, linecolor: look("--line"), automargin: true, exponentformat: "e" };
-      return {
-        uirevision: "the person's",
-        margin: { l: 44, r: 10, t: 8, b: 26 },
-        paper_bgcolor: "transparent",
-        plot_bgcolor: "transparent",
-        showlegend: false,
-        font,
-        hovermode: "x unified",
-        hoverlabel: { bgcolor: look("--card"), bordercolor: look("--line-strong"), font: { ...font, size: 11, color: look("--ink") }, namelength: 20 },
-        dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-        xaxis: { ...axis, ...(range ? { range: [...range], autorange: false } : { autorange: true }), tickformat: ",~d", ...ticks(chart), showspikes: false, unifiedhovertitle: { text: "step %{x:,d}" } },
-        yaxis: { ...axis, type: chart.log ? "log" : "linear", ...(span ? { range: span, autorange: false } : { autorange: true }), fixedrange: true, nticks: 5 },
-        shapes: span ? band(chart, span) : [],
-      };
+    async function drawNews(chart) {
+      const began = performance.now();
+      await draw(chart);
+      credit -= performance.now() - began;
+      paint();
     }
 
     async function draw(chart) {
-      const Plotly = await load();
+      const Plotly = await plotly();
       if (!chart.plot.isConnected || dragging) return;
       chart.dirty = false;
       const first = !chart.plot.data;
-      const drawn = lines(chart);
-      await Plotly.react(chart.plot, drawn, layout(chart, drawn), CONFIG);
+      const drawn = lines.lines(shared, chart);
+      await Plotly.react(chart.plot, drawn, lines.layout(shared, chart, drawn), CONFIG);
+      decorate(chart);
       if (!first) return;
       chart.plot.on("plotly_relayout", (change) => {
-        if ("xaxis.range[0]" in change) zoom([change["xaxis.range[0]"], change["xaxis.range[1]"]]);
+        const { by } = axes.unit(shared);
+        if ("xaxis.range[0]" in change) zoom([change["xaxis.range[0]"] * by, change["xaxis.range[1]"] * by]);
         else if (change["xaxis.autorange"]) zoom(null);
       });
-      chart.plot.on("plotly_hover", ({ points }) => point(points[0].x));
-      chart.plot.on("plotly_unhover", () => point(null));
-      chart.plot.addEventListener("pointerdown", () => (dragging = true));
+      chart.plot.addEventListener("pointerdown", ({ target }) => (dragging = Boolean(target.closest(".draglayer"))));
       sizes.observe(chart.plot);
     }
 
-    function drawAll() {
+    function fit(chart) {
+      const { width, height } = chart.plot._fullLayout;
+      if (width === chart.plot.clientWidth && height === chart.plot.clientHeight) return;
+      draw(chart);
+    }
+
+    function decorate(chart) {
+      marks.draw(shared, chart);
+      if (shared.lifted !== null) fade(chart);
+      if (shared.place !== null) one.mark(shared, chart);
+    }
+
+    // The person changed what all charts show.
+    function renew() {
       for (const chart of charts.values()) {
         chart.dirty = true;
-        if (chart.seen) draw(chart);
+        if (!chart.seen) continue;
+        refresh(chart);
+        draw(chart);
       }
     }
 
     function release() {
       if (!dragging) return;
       dragging = false;
-      setTimeout(() => [...charts.values()].forEach((chart) => chart.dirty && chart.seen && draw(chart)));
+      setTimeout(paint);
     }
 
-    function zoom(next) {
-      range = next;
-      for (const chart of charts.values()) chart.reset.hidden = !range;
-      dragging = false;
-      drawAll();
+    function point(place, from = null, top) {
+      if (place === null && shared.place === null) return;
+      shared.place = place;
+      for (const chart of charts.values()) if (chart.seen) one.mark(shared, chart, from, top);
     }
 
-    // The same step is marked in every chart, and its values take the place of the newest ones.
-    function point(step) {
-      for (const chart of charts.values()) {
-        const axis = chart.plot._fullLayout?.xaxis;
-        chart.cross.hidden = step === null || !chart.seen || !axis;
-        if (!chart.cross.hidden) chart.cross.style.left = `${axis._offset + axis.d2p(step)}px`;
-        headline(chart, step);
+    function lift(key) {
+      shared.lifted = key;
+      for (const chart of charts.values()) fade(chart);
+    }
+
+    function fade({ plot }) {
+      for (const { uid, meta, opacity } of plot._fullData ?? []) {
+        const trace = plot.querySelector(`.trace${uid}`);
+        if (trace) trace.style.opacity = shared.lifted === null || shared.lifted === meta ? opacity : 0.1;
       }
     }
 
-    function headline(chart, step = null) {
-      const all = shown(chart.info.key);
-      const parts = all.slice(0, 4).map(({ run, steps, values }) => {
-        const value = values[step === null ? values.length - 1 : nearest(steps, step)];
-        const dot = make("i", { style: `background:${colour(run)}`, "aria-hidden": "true" });
-        const said = all.length > 1 ? make("span", { title: run.name }, dot, number(value)) : make("span", {}, number(value));
-        const wrong = chart.info.healthy && missed(value, chart.info.healthy);
-        if (wrong) said.append(" ", make("em", { class: "missed", title: `Healthy: ${chart.info.healthy.words}` }, wrong));
-        return said;
-      });
-      chart.now.replaceChildren(...parts);
+    // ---- zoom
+
+    function zoom(next) {
+      shared.range = next;
+      dragging = false;
+      for (const chart of charts.values()) {
+        chart.reset.hidden = !next;
+        if (!next) chart.detail = null;
+      }
+      renew();
+      details.ask();
     }
 
     // ---- the parts of the page
 
     function add(info) {
-      const id = `chart-${[...asked].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, 7)}-${info.key}`;
-      const chart = { info, dirty: true, seen: false, log: Boolean(info.log) };
-      const tool = (label, inside, onclick, more = {}) => make("button", { type: "button", "aria-label": `${label}: ${info.title}`, title: label, onclick, ...more }, inside);
-      chart.now = make("div", { class: "chart-now" });
-      chart.plot = make("div", { class: "chart-plot", role: "img", "aria-label": `${info.title} by step. The table below has the numbers.` });
-      chart.cross = make("div", { class: "crosshair", hidden: true });
-      chart.rows = make("div", { class: "table", tabindex: 0, role: "region", "aria-label": `Numbers of ${info.title}` });
-      chart.table = make("details", { ontoggle: () => chart.table.open && fillTable(chart) }, make("summary", {}, "Table"), chart.rows);
-      chart.reset = tool("Show all steps", drawing(ICONS.reset), () => zoom(null), { hidden: range === null });
-      const scale = tool("Log scale", "log", () => {
-        chart.log = !chart.log;
-        scale.setAttribute("aria-pressed", String(chart.log));
-        draw(chart);
-      }, { "aria-pressed": String(chart.log) });
-      const tools = make("div", { class: "chart-tools" }, chart.reset, scale,
-        tool("Save as CSV", "csv", () => saveTable(chart)), tool("Save as PNG", drawing(ICONS.picture), () => savePicture(chart)),
-        tool("Full screen", drawing(ICONS.full), () => (document.fullscreenElement ? document.exitFullscreen() : chart.card.requestFullscreen())));
-      const head = make("div", { class: "chart-head" }, make("h3", { id }, info.title));
-      if (info.unit) head.append(make("span", { class: "unit" }, info.unit));
-      const healthy = info.healthy ? `Healthy: ${info.healthy.words}` : "";
-      const help = [info.help, healthy && `${healthy}. ${info.healthy.source}.`].filter(Boolean).join(" ");
-      if (help) head.append(make("button", { type: "button", class: "help", "data-tip": help, "aria-label": `${info.title}: ${help}` }, "?"));
-      head.append(chart.now);
-      chart.card = make("section", { class: "chart", "aria-labelledby": id, "data-metric": info.key }, head,
-        make("div", { class: "chart-frame" }, chart.plot, chart.cross),
-        ...(healthy ? [make("p", { class: "chart-healthy" }, healthy)] : []),
-        make("div", { class: "chart-foot" }, chart.table, tools));
+      const chart = one.make(shared, info);
       charts.set(info.key, chart);
-      group(info.group || "Other").append(chart.card);
+      section(info.group || "Other").append(chart.card);
       sight.observe(chart.card);
       told.replaceChildren();
       bar.hidden = false;
     }
 
-    function group(name) {
-      if (!groups.has(name)) {
+    function section(name) {
+      if (!sections.has(name)) {
         const grid = make("div", { class: "charts-grid" });
-        groups.set(name, grid);
+        sections.set(name, grid);
         body.append(make("section", { "aria-label": name }, make("h2", {}, name), grid));
       }
-      return groups.get(name);
+      return sections.get(name);
     }
 
-    function showLegend() {
-      legend.hidden = runs.size < 2;
-      legend.replaceChildren(...[...runs].map(([id, run]) => {
-        const line = drawing("M0 4h16", "0 0 16 8");
-        line.style.stroke = `var(--series-${(run.color_index % 8) + 1})`;
-        return make("button", { type: "button", "aria-pressed": String(!hidden.has(id)), title: run.name, onclick: ({ currentTarget }) => {
-          if (!hidden.delete(id)) hidden.add(id);
-          currentTarget.setAttribute("aria-pressed", String(!hidden.has(id)));
-          for (const chart of charts.values()) headline(chart);
-          drawAll();
-        } }, line, make("span", {}, run.name));
-      }));
+    function offerAxes() {
+      const offered = axes.offered(shared);
+      if (axis.options.length !== offered.length) {
+        axis.replaceChildren(...offered.map((each) => make("option", { value: each, selected: each === wished }, axes.NAMES[each])));
+      }
+      const isWaited = wished === "time" && lacksTimes();
+      if (isWaited) again();
+      if (!isWaited && offered.includes(wished)) turnTo(wished);
+    }
+
+    function choose(next) {
+      wished = next;
+      localStorage.setItem(keptAs("axis"), next);
+      offerAxes();
+    }
+
+    function turnTo(next) {
+      if (next === shared.axis) return;
+      point(null);
+      shared.axis = next;
+      for (const chart of charts.values()) one.name(shared, chart);
+      zoom(null);
+    }
+
+    function toggleMarks() {
+      shared.marked = !shared.marked;
+      localStorage.setItem(keptAs("marks"), shared.marked ? "on" : "off");
+      marked.setAttribute("aria-pressed", String(shared.marked));
+      for (const chart of charts.values()) decorate(chart);
     }
 
     function setWeight() {
-      weight = Number(slider.value);
-      output.textContent = weight.toFixed(2);
-      localStorage.setItem(smoothingKey, String(weight));
-      drawAll();
+      shared.weight = Number(slider.value);
+      output.textContent = shared.weight.toFixed(2);
+      localStorage.setItem(keptAs("smoothing"), String(shared.weight));
+      renew();
     }
 
     function say(error, hint) {
@@ -345,73 +331,59 @@
       return told.replaceChildren(make("div", { class: "empty" }, make("p", {}, sentence)));
     }
 
-    // ---- the numbers behind a chart
-
-    function fillTable(chart) {
-      const all = shown(chart.info.key);
-      const steps = [...new Set(all.flatMap((one) => one.steps))].sort((a, b) => b - a);
-      const at = all.map((one) => new Map(one.steps.map((step, index) => [step, one.values[index]])));
-      const head = make("tr", {}, make("th", { scope: "col", class: "num" }, "Step"), ...all.map(({ run }) => make("th", { scope: "col", class: "num" }, run.name)));
-      const rows = steps.slice(0, TABLE_ROWS).map((step) =>
-        make("tr", {}, make("td", { class: "num" }, step.toLocaleString("en")), ...at.map((values) => make("td", { class: "num" }, number(values.get(step))))));
-      const note = steps.length > TABLE_ROWS ? `The newest ${TABLE_ROWS} of ${steps.length.toLocaleString("en")} steps; the CSV has them all.` : "";
-      chart.rows.replaceChildren(make("table", {}, make("caption", { class: "hidden" }, chart.info.title), make("thead", {}, head), make("tbody", {}, ...rows)), make("small", {}, note));
-    }
-
-    function saveTable(chart) {
-      const quote = (text) => `"${String(text).replace(/^[=+@-]/, "'$&").replaceAll('"', '""')}"`;
-      const rows = shown(chart.info.key).flatMap(({ run, steps, values }) => steps.map((step, index) => `${quote(run.name)},${step},${values[index] ?? ""}`));
-      const file = new Blob([["run,step,value", ...rows].join("\n")], { type: "text/csv" });
-      const link = make("a", { href: URL.createObjectURL(file), download: `${chart.info.key.replaceAll("/", "-")}.csv` });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    }
-
-    async function savePicture(chart) {
-      const Plotly = await load();
-      const drawn = lines(chart);
-      const title = [chart.info.title, chart.info.healthy && `healthy: ${chart.info.healthy.words}`].filter(Boolean).join(", ");
-      const framed = { ...layout(chart, drawn), title: { text: plain(title) }, paper_bgcolor: look("--card"), margin: { l: 60, r: 20, t: 50, b: 60 }, showlegend: runs.size > 1, legend: { orientation: "h" } };
-      const data = drawn.map((line) => ({ ...line, showlegend: line.hoverinfo !== "skip" }));
-      await Plotly.downloadImage({ data, layout: framed }, { format: "png", width: 1000, height: 560, scale: 2, filename: chart.info.key.replaceAll("/", "-") });
-    }
-
     // ---- waking up
 
     const pulse = window.studio.pulse.join({ ask: address, hear: tick, alone: () => !cursor });
     const wake = () => pulse.look();
     const repaint = () => {
-      drawAll();
-      for (const chart of charts.values()) headline(chart);
+      for (const chart of charts.values()) chart.dirty = true;
+      paint();
     };
     document.addEventListener("studio:changed", wake);
     document.addEventListener("studio:theme", repaint);
     addEventListener("pointerup", release);
-    return () => {
-      pulse.leave();
-      sizes.disconnect();
-      sight.disconnect();
-      document.removeEventListener("studio:changed", wake);
-      document.removeEventListener("studio:theme", repaint);
-      removeEventListener("pointerup", release);
+    return {
+      regroup() {
+        shared.groups = groupsOf(element);
+        legend.show();
+        renew();
+      },
+      close() {
+        pulse.leave();
+        clearTimeout(turn);
+        details.stop();
+        sizes.disconnect();
+        sight.disconnect();
+        document.removeEventListener("studio:changed", wake);
+        document.removeEventListener("studio:theme", repaint);
+        removeEventListener("pointerup", release);
+      },
     };
   }
 
+  const groupsOf = ({ dataset }) => JSON.parse(dataset.groups || "[]").map(({ title, runs }) => ({ title, runs: runs.map(String) }));
+
   // ---- finding the boards ------------------------------------------------------------------------------
 
-  const boards = new Map(); // element → {asked, close}
+  const boards = new Map(); // element → {asked, groups, close, regroup}
 
   function scan() {
-    for (const [element, { asked, close }] of boards) {
-      if (element.isConnected && element.dataset.charts === asked) continue;
-      close();
+    for (const [element, known] of boards) {
+      if (element.isConnected && element.dataset.charts === known.asked) {
+        if (element.dataset.groups !== known.groups) known.regroup();
+        known.groups = element.dataset.groups;
+        continue;
+      }
+      known.close();
       boards.delete(element);
     }
     for (const element of document.querySelectorAll("[data-charts]")) {
-      if (!boards.has(element)) boards.set(element, { asked: element.dataset.charts, close: board(element) });
+      if (boards.has(element)) continue;
+      const { charts: asked, groups } = element.dataset;
+      boards.set(element, { asked, groups, ...board(element) });
     }
   }
 
   scan();
-  new MutationObserver(scan).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-charts"] });
+  new MutationObserver(scan).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-charts", "data-groups"] });
 })();

@@ -1,4 +1,5 @@
-// Sums for the charts: smoothing, thinning, finding a step, writing a number, healthy ranges. No page, no drawing.
+// Sums for the charts: smoothing, thinning, finding a place, the mean of several lines, writing a number, healthy
+// ranges. No page, no drawing.
 (() => {
   "use strict";
 
@@ -74,11 +75,57 @@
     return [bottom - room, top + room];
   }
 
+  // What a line says at `places`, which are in order as its own are: on the straight way between its points,
+  // null beyond its ends.
+  function interpolated(xs, values, places) {
+    const known = xs.flatMap((_, index) => (Number.isFinite(values[index]) ? [index] : []));
+    let at = 0;
+    return places.map((place) => {
+      if (!known.length || place < xs[known[0]] || place > xs[known.at(-1)]) return null;
+      while (at < known.length - 2 && xs[known[at + 1]] < place) at += 1;
+      const [left, right] = [known[at], known[Math.min(at + 1, known.length - 1)]];
+      const width = xs[right] - xs[left];
+      const share = width ? (place - xs[left]) / width : 0;
+      return values[left] + share * (values[right] - values[left]);
+    });
+  }
+
+  // The places where lines are compared: those of all their points, or `most` evenly spaced ones.
+  function grid(lines, range, most) {
+    const ends = lines.flatMap(({ xs }) => [xs[0], xs.at(-1)]);
+    const [low, high] = [Math.max(Math.min(...ends), range?.[0] ?? -Infinity), Math.min(Math.max(...ends), range?.[1] ?? Infinity)];
+    const own = [...new Set(lines.flatMap(({ xs }) => xs))].filter((x) => x >= low && x <= high).sort((a, b) => a - b);
+    if (own.length <= most) return own;
+    return Array.from({ length: most }, (_, index) => low + ((high - low) * index) / (most - 1));
+  }
+
+  // The mean of lines {xs, ys} and a band around it: one standard deviation to either side where there are three
+  // or more, from the lowest to the highest where there are two.
+  function gathered(lines, range = null, most = 240) {
+    const x = grid(lines, range, most);
+    const read = lines.map(({ xs, ys }) => interpolated(xs, ys, x));
+    const [mean, low, high] = [[], [], []];
+    for (let index = 0; index < x.length; index += 1) {
+      const values = read.map((line) => line[index]).filter((value) => value !== null);
+      const middle = values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
+      mean.push(middle);
+      if (lines.length < 3 || values.length < 2) {
+        low.push(values.length ? Math.min(...values) : null);
+        high.push(values.length ? Math.max(...values) : null);
+      } else {
+        const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+        low.push(middle - spread);
+        high.push(middle + spread);
+      }
+    }
+    return { x, mean, low, high };
+  }
+
   function missed(value, { low, high }) {
     if (!Number.isFinite(value)) return "";
     if (low !== null && value < low) return "too low";
     return high !== null && value > high ? "too high" : "";
   }
 
-  Object.assign(window.studio, { number, smooth, chosen, nearest, ends, missed });
+  Object.assign(window.studio, { number, smooth, chosen, nearest, ends, interpolated, gathered, missed });
 })();

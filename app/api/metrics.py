@@ -1,17 +1,15 @@
 """What the charts are drawn from. One light request a second of every open page comes here."""
 
-import gzip
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
+from app import packed
 from studio import db, metrics, runs
 
 router = APIRouter(prefix="/api/metrics", tags=["metrics"])
 MOST = 50  # runs in one answer
-WORTH_PACKING = 1000  # bytes
-LARGE = 64_000  # bytes; from here on packing well costs more time than it saves
 Runs = Annotated[list[int], Query(description="One or more run ids.")]
 
 
@@ -47,7 +45,7 @@ def read(
             }
             for place, each in enumerate(found)
         ]
-    return _packed(request, answer)
+    return packed.answer(request, orjson.dumps(answer))
 
 
 @router.get("/charts")
@@ -55,12 +53,4 @@ def describe(request: Request, run: Runs) -> Response:
     """Title, group, unit, help and healthy range of every metric the runs have logged."""
     with db.reading() as session:
         found = runs.heads(session, list(dict.fromkeys(run))[:MOST])
-        return _packed(request, {"charts": metrics.described(session, found)})
-
-
-def _packed(request: Request, answer: dict[str, Any]) -> Response:
-    body, headers = orjson.dumps(answer), {"Vary": "Accept-Encoding"}
-    if len(body) > WORTH_PACKING and "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, 1 if len(body) > LARGE else 5, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, media_type="application/json", headers=headers)
+        return packed.answer(request, orjson.dumps({"charts": metrics.described(session, found)}))
