@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from markupsafe import Markup
 
 from app import live, main
-from app.api import runs as runs_api
+from app.api import metrics as metrics_api
 from app.parts import Paced, Query, fragment
 from studio import db, users
 from studio.models import State
@@ -43,7 +43,7 @@ def live_bug(_query: Query) -> Markup:
 @pytest.fixture
 def browser(database: Path) -> Iterator[TestClient]:
     counted.clear()
-    app = main.assemble([], [runs_api.router])
+    app = main.assemble([], [metrics_api.router])
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 
