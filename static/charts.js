@@ -8,6 +8,7 @@
   "use strict";
   const POINTS = 1200; // asked of the server, a series; a part that is looked at closer comes in more (chart_detail.js)
   const SHARE = 0.125; // of the time, for drawing what is new; above it charts take turns
+  const LATER = 3000; // ms until the newest values stand above charts out of sight
   const CREDIT = 250; // ms of drawing that may be done at once
   const { make, plotly } = window.studio.kit;
   const { axes, detail, lines, marks } = window.studio;
@@ -154,8 +155,16 @@
     function touch(chart) {
       if (!chart.dirty) chart.since = performance.now();
       chart.dirty = true;
-      if (chart.seen || chart.table.open) refresh(chart);
+      if (chart.seen || chart.table.open || !chart.view.length) refresh(chart);
+      else later ||= setTimeout(catchUp, LATER);
       paint();
+    }
+
+    // Charts out of sight are read, too: by screen readers, and by whoever scrolls to them.
+    let later = 0;
+    function catchUp() {
+      later = 0;
+      for (const chart of charts.values()) if (chart.dirty && !chart.seen) refresh(chart);
     }
 
     // What a chart shows, worked out once for all that is done with it until something changes.
@@ -220,9 +229,8 @@
     function renew() {
       for (const chart of charts.values()) {
         chart.dirty = true;
-        if (!chart.seen) continue;
         refresh(chart);
-        draw(chart);
+        if (chart.seen) draw(chart);
       }
     }
 
@@ -351,6 +359,7 @@
       close() {
         pulse.leave();
         clearTimeout(turn);
+        clearTimeout(later);
         details.stop();
         sizes.disconnect();
         sight.disconnect();
