@@ -213,3 +213,19 @@ def drag(page: Page, area: Locator, start: float, end: float) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + end * box["width"], height, steps=5)
     page.mouse.up()
+
+
+def test_answers_of_any_step_are_put_beside_each_other_by_keyboard(page: Page, trained: int) -> None:
+    visit(page, f"/run?id={trained}&tab=samples")
+    heads = page.locator(".samples thead th")
+    expect(heads).to_have_text(["Prompt", "Before training", "Step 36", "Step 60"])
+    page.get_by_role("link", name="Step 12").focus()
+    page.keyboard.press("Enter")
+    expect(heads).to_have_text(["Prompt", "Before training", "Step 12", "Step 36", "Step 60"])
+    assert "steps=0,12,36,60" in page.url
+    page.get_by_role("link", name="Worst first").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Worst first")).to_have_attribute("aria-current", "true")
+    page.reload()
+    complete(page)
+    expect(heads).to_have_count(5)
