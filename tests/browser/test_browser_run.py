@@ -44,6 +44,8 @@ def test_points_are_drawn_as_they_are_logged_and_a_reload_loses_none(
     complete(page)
     await_plot(page, "plot.data.length")
     assert traces(page)[0]["x"] == list(range(1, 61))
+    page.locator("[data-metric=mean_token_accuracy]").scroll_into_view_if_needed()
+    await_plot(page, "plot.data.length", "mean_token_accuracy")
     assert len(traces(page, "mean_token_accuracy")[0]["x"]) == 60
 
 
