@@ -28,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 
 WITHIN = ("/parts/", "/api/metrics")
 MOST = 64  # asks of one page
-SHARED = 0.3  # seconds for which an answer is good enough for others who ask the same
+SHARED = 0.5  # seconds for which an answer is good enough for others who ask the same
 REMEMBERED = 4 * 2**20  # bytes of texts kept to tell their changes
 PATCHED = 512  # bytes; shorter texts are sent whole
 
