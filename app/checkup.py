@@ -1,10 +1,12 @@
 """`tunesmith doctor`: does this machine have what the studio needs? Looks and changes nothing."""
 
 import shutil
+import socket
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
 
@@ -18,7 +20,25 @@ LEAST_DISK = 2.0  # GiB
 
 def all_checks() -> list[dict[str, Any]]:
     """`{"check", "ok", "says"}` for each thing looked at."""
-    return [check() for check in (python, packages, folder, database, broker_server, devices, programs)]
+    checks = (python, packages, folder, database, broker_server, devices, programs)
+    return [check() for check in checks] + mirrors()
+
+
+def mirrors() -> list[dict[str, Any]]:
+    """Of each tracker that is told of runs, whether somebody listens there. Runs do not need it."""
+    known = settings.get()
+    told = {"mirror to MLflow": known.mirror_mlflow, "mirror to trackio": known.mirror_trackio}
+    return [_listens(check, address) for check, address in told.items() if address]
+
+
+def _listens(check: str, address: str) -> dict[str, Any]:
+    parts = urlsplit(address)
+    where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    try:
+        socket.create_connection((parts.hostname or "", int(where.rpartition(":")[2])), timeout=3).close()
+    except OSError as problem:
+        return _result(check, True, f"{where} does not answer ({problem}); runs are told to it when it does")
+    return _result(check, True, f"{where} answers")
 
 
 def _result(check: str, ok: bool, says: str) -> dict[str, Any]:

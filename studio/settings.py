@@ -56,6 +56,18 @@ class Settings(BaseSettings):
         description="Days after its end that a run keeps every point of its metrics; later the extremes of "
         "every 64 are kept. 0: every point for good.",
     )
+    mirror_mlflow: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="Address of an MLflow server that is told of every training while it runs. Who asks is "
+        "taken from MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD. Empty: none.",
+    )
+    mirror_trackio: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="The same for a trackio server, as `trackio show` prints it, with its write_token, or "
+        "without and the token in TRACKIO_WRITE_TOKEN. Empty: none.",
+    )
     grader_hosts: str = Field(
         "",
         description="Hosts that graders may call, separated by commas; * is any. Empty: any as long as the "

@@ -6,12 +6,14 @@ from typing import Any
 from celery.signals import worker_ready, worker_shutdown
 
 from studio.queue import celery
+from worker.mirroring import Mirroring, all_configured
 from worker.placement import Placement
 
 __all__ = ["celery"]
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
 placement: Placement | None = None
+mirroring: list[Mirroring] = []
 
 
 @celery.task(name="wake")
@@ -22,12 +24,17 @@ def wake() -> None:
 
 @worker_ready.connect
 def begin(**_: Any) -> None:
-    global placement
+    global placement, mirroring
     placement = Placement()
     placement.start()
+    mirroring = all_configured()
+    for each in mirroring:
+        each.start()
 
 
 @worker_shutdown.connect
 def leave(**_: Any) -> None:
     if placement:
         placement.leave()
+    for each in mirroring:
+        each.leave()

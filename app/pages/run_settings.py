@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from app.pages import run_words
 from app.parts import Query, render
-from studio import graders, lineage, parameters, runs
+from studio import graders, lineage, mirrors, parameters, runs
 from studio.graders.choice import GraderChoice
 from studio.models import DatasetVersion, Model, Run
 from studio.parameters import Parameters
 from studio.techniques import Suggestion
 
+TRACKERS = {"mlflow": "MLflow"}
 DECIDED_BY_DEFAULT = {"name", "parent", "recommendation", "project"}
 
 
@@ -52,6 +53,7 @@ def show(session: Session, run: Run, query: Query) -> Markup:
         graders=graders_of(session, run),
         is_graded=bool((technique := run_words.technique_of(run)) and technique.graded),
         inputs=inputs_of(session, run),
+        mirrored=mirrored(session, run),
         reports=[report(name, told) for name, told in run.report.items()],
     )
 
@@ -108,6 +110,14 @@ def inputs_of(session: Session, run: Run) -> list[tuple[str, str, str]]:
             address = f"/dataset?id={version.dataset_id}&version={version.number}"
             found.append((wanted.title, version.title, address))
     return found
+
+
+def mirrored(session: Session, run: Run) -> list[tuple[str, str, str]]:
+    """(tracker, address, trouble) of each tracker that is told of the run."""
+    return [
+        (TRACKERS.get(each.name, each.name), mirrors.shown(each.url), each.trouble)
+        for each in mirrors.of(session, run.id)
+    ]
 
 
 Table = tuple[str, list[str], list[list[str]]]

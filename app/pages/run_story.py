@@ -29,6 +29,9 @@ WORDS = {
     marks.CHANGED: ("Trains otherwise than before", "info"),
     "run imported": ("Imported", "info"),
     "run thinned": ("Points thinned", "info"),
+    "run mirrored": ("Mirrored", "info"),
+    "run not mirrored": ("Not mirrored for now", "warn"),
+    "run mirrored again": ("Mirrored again", "info"),
     "run asked to stop": ("Asked to stop", "wait"),
     "run asked to pause": ("Asked to pause", "wait"),
 }

@@ -20,11 +20,12 @@ from app.navigation import Page
 from app.pages import settings_thresholds
 from app.parts import Query, assets, fragment, live, render
 from app.toolkit import gr, html
-from studio import db, prices, settings
+from studio import db, mirrors, prices, settings
 from studio.settings import Settings
 
 SECRET = {"secret", "admin_password"}
 ADDRESSES = {"database", "broker"}
+MIRRORS = {"mirror_mlflow", "mirror_trackio"}
 SHOWN = ("tunesmith", "gradio", "sqlalchemy", "celery", "pydantic")
 NAMED = {
     "datasets": "Datasets",
@@ -83,6 +84,8 @@ def worded(name: str, value: Any) -> str:
         return "on" if value else "off"
     if name == "max_upload":
         return f"{value / 1e9:.3g} GB"
+    if name in MIRRORS:
+        return mirrors.shown(value)
     return without_password(str(value)) if name in ADDRESSES else str(value)
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from studio import metrics
-from studio.metrics import shelf, tfevents
-from studio.models import MetricColumn, Run, State
+from studio.metrics import abroad, shelf, tfevents
+from studio.models import MetricColumn, Run
 
 
 def keys(session: Session, run_id: int) -> list[str]:
@@ -68,10 +68,9 @@ def to_mlflow(session: Session, run: Run, folder: Path) -> None:
     where = {"artifact_location": experiment.as_uri(), "lifecycle_stage": "active", "name": "tunesmith"}
     _meta(experiment, where | {"experiment_id": "1"})
     _meta(place, _about(run, place, began))
-    for name, value in run.parameters.items():
-        (place / "params" / _plain(name)).write_text(str(value), encoding="utf-8")
-    tags = {"mlflow.runName": run.name, "technique": run.technique, "adapter": run.adapter}
-    for name, value in tags.items():
+    for name, value in abroad.settings_of(run).items():
+        (place / "params" / _plain(name)).write_text(value, encoding="utf-8")
+    for name, value in ({"mlflow.runName": run.name} | abroad.tags_of(run)).items():
         (place / "tags" / name).write_text(value, encoding="utf-8")
     files: dict[str, list[str]] = {}
     for row in metrics.rows(session, run.id):
@@ -84,7 +83,6 @@ def to_mlflow(session: Session, run: Run, folder: Path) -> None:
 
 
 def _about(run: Run, place: Path, began: int) -> dict[str, Any]:
-    status = {State.SUCCEEDED: 3, State.FAILED: 4, State.CANCELLED: 5}.get(run.state, 1)
     return {
         "artifact_uri": (place / "artifacts").as_uri(),
         "end_time": _milliseconds(run.ended) if run.ended else None,
@@ -97,7 +95,7 @@ def _about(run: Run, place: Path, began: int) -> dict[str, Any]:
         "source_type": 4,
         "source_version": "",
         "start_time": began,
-        "status": status,
+        "status": abroad.STATUSES.index(abroad.status(run.state)) + 1,
         "tags": [],
         "user_id": "",
     }

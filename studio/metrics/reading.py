@@ -82,14 +82,18 @@ def lines(
     return _lines(session, Wanted({run_id: -1}, frozenset(keys), points=points))[0][run_id]
 
 
-def rows(session: Session, run_id: int) -> Iterator[dict[str, Any]]:
-    """Everything a run logged, `{"seq", "step", "time", "data"}` a moment; if thinned, what is left."""
+def rows(session: Session, run_id: int, *, low: int | None = None) -> Iterator[dict[str, Any]]:
+    """Everything a run logged, `{"seq", "step", "time", "data"}` a moment, from step `low` on; if thinned,
+    what is left."""
     heads = select(MetricBlock.first_seq).where(MetricBlock.run_id == run_id).order_by(MetricBlock.first_seq)
+    if low is not None:
+        heads = heads.where(MetricBlock.high_step >= low)
     for first_seq in session.scalars(heads).all():
         (block,) = shelf.take(session, run_id, [first_seq])
-        yield from blocks.rows_of(block)
+        yield from (row for row in blocks.rows_of(block) if low is None or row["step"] >= low)
     for row in shelf.loose(session, run_id):
-        yield {name: row[name] for name in ("seq", "step", "time", "data")}
+        if low is None or row["step"] >= low:
+            yield {name: row[name] for name in ("seq", "step", "time", "data")}
 
 
 def first_value(session: Session, run_id: int, key: str, within: int = 256) -> float | None:

@@ -175,6 +175,24 @@ class MetricColumn(Base):
     numbers: Mapped[bytes]
 
 
+class Mirrored(Base):
+    """A run as another tracker has it, under the name `key`; `place` is what that tracker calls it. Told so
+    far is everything before `step`, of that step the metrics `keys`, and `state`. `trouble` says what is in
+    the way of telling more."""
+
+    __tablename__ = "mirrored"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    address: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(String(32))
+    place: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    url: Mapped[str] = mapped_column(Text, default="")
+    step: Mapped[int] = mapped_column(default=-1)
+    keys: Mapped[list[Any]] = mapped_column(default=list)
+    state: Mapped[str] = mapped_column(String(20), default="")
+    trouble: Mapped[str] = mapped_column(Text, default="")
+
+
 class Sample(Base):
     """What the model answered to one prompt at one step."""
 

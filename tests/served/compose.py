@@ -45,7 +45,9 @@ def command(service: str, place: Place) -> list[str]:
 
 
 def environment(service: str, place: Place) -> dict[str, str]:
-    return {name: place.here(value) for name, value in read()["services"][service]["environment"].items()}
+    """Without what Compose only passes on."""
+    said = read()["services"][service]["environment"]
+    return {name: place.here(value) for name, value in said.items() if value is not None}
 
 
 def health_check(service: str, place: Place) -> list[str]:

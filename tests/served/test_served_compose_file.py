@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from studio.settings import Settings
 from tests.served import compose
 
 FILE = compose.read()
@@ -71,10 +72,18 @@ def test_only_the_web_process_is_published_and_only_on_loopback() -> None:
 
 def test_no_password_is_written_into_the_file() -> None:
     for said in SERVICES.values():
-        for name, value in said.get("environment", {}).items():
+        written = {name: value for name, value in said.get("environment", {}).items() if value is not None}
+        for name, value in written.items():
             assert not re.search("password|secret$|database$|broker$", name, re.IGNORECASE) or str(
                 value
             ).startswith("/run/secrets/")
+
+
+def test_settings_of_mirrors_reach_the_worker() -> None:
+    environment = SERVICES["worker"]["environment"]
+    mirrors = [name for name in Settings.model_fields if name.startswith("mirror_")]
+    assert mirrors
+    assert all(environment.get(f"TUNESMITH_{name.upper()}", "lacking") is None for name in mirrors)
 
 
 def test_workers_have_time_and_a_gpu() -> None:
