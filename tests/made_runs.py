@@ -9,13 +9,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from app import errors, parts
-from app.pages import compare, home, run, runs, settings, workers
+from app.pages import compare, home, import_run, run, runs, settings, workers
 from studio import attempts, metrics
 from studio import runs as engine
 from studio.models import Dataset, DatasetVersion, Model, Run, State
 from studio.runs import RunConfig
 
-PAGES = [page.PAGE for page in (home, runs, run, compare, workers, settings)]  # their fragments are there now
+SHOWN = (home, runs, import_run, run, compare, workers, settings)
+PAGES = [page.PAGE for page in SHOWN]  # their fragments are there now
 CPU = {"name": "cpu:0", "title": "CPU", "gb": 16, "kinds": ["train"]}
 PATHS: dict[State, Sequence[State]] = {
     State.QUEUED: (),

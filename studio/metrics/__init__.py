@@ -7,7 +7,7 @@ and sends the series anew.
 """
 
 from studio.metrics.describing import better, describe, is_share
-from studio.metrics.reading import Ends, described, ends, first_value, lines, read, rows
+from studio.metrics.reading import Ends, described, ends, first_value, lines, moments, read, rows
 from studio.metrics.thinning import thin
 from studio.metrics.writing import append, is_thinned, pack_loose, rewind, thin_run
 
@@ -22,6 +22,7 @@ __all__ = [
     "is_share",
     "is_thinned",
     "lines",
+    "moments",
     "pack_loose",
     "read",
     "rewind",

@@ -109,7 +109,25 @@ def _events(file: Path) -> Iterator[Row]:
 
 def _jsonl(file: Path) -> Iterator[Row]:
     with file.open("rb") as lines:
-        yield from _table(file, (json.loads(line) for line in lines if line.strip()))
+        yield from _table(file, _objects(lines))
+
+
+def _objects(lines: Iterable[bytes]) -> Iterator[Row]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            found, why = json.loads(line), "it is no object: {…}"
+        except ValueError as problem:
+            found, why = None, str(problem)
+        if not isinstance(found, dict):
+            raise StudioError(
+                f"Line {number} is not JSON that can be read.",
+                hint="Mend or remove the line, then import the file again: nothing was kept.",
+                field="file",
+                lines=[{"line": number, "reason": why}],
+            )
+        yield found
 
 
 def _csv(file: Path) -> Iterator[Row]:

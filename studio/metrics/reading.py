@@ -96,6 +96,13 @@ def rows(session: Session, run_id: int, *, low: int | None = None) -> Iterator[d
             yield {name: row[name] for name in ("seq", "step", "time", "data")}
 
 
+def moments(session: Session, run_id: int) -> int:
+    """At how many moments a run logged something."""
+    packed = select(func.coalesce(func.sum(MetricBlock.rows), 0)).where(MetricBlock.run_id == run_id)
+    loose = select(func.count()).select_from(Metric).where(Metric.run_id == run_id)
+    return (session.scalar(packed) or 0) + (session.scalar(loose) or 0)
+
+
 def first_value(session: Session, run_id: int, key: str, within: int = 256) -> float | None:
     """The first value of a metric, looked for among the first rows; None where that is no finite number."""
     mine = (MetricColumn.run_id == run_id) & (MetricColumn.key == key)

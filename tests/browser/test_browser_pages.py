@@ -20,6 +20,7 @@ ADDRESSES = {
     "/datasets": "/datasets",
     "/dataset": "/dataset?id=1",
     "/runs": "/runs",
+    "/import-run": "/import-run",
     "/run": "/run?id={run}",
     "/new-run": "/new-run?clone={run}",
     "/compare": "/compare?runs={run}",

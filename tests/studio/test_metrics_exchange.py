@@ -127,6 +127,15 @@ def test_what_cannot_be_read_is_refused_with_what_can(
         assert session.query(Run).count() == 0
 
 
+@pytest.mark.parametrize("wrong", ["{oops", "[1, 2]"])
+def test_the_line_that_cannot_be_read_is_named(tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "x.jsonl").write_text(f'{{"step": 1, "loss": 2}}\n\n{wrong}\n')
+    with pytest.raises(StudioError, match="Line 3") as refused:
+        list(imports.read(tmp_path / "x.jsonl"))
+    assert [each["line"] for each in refused.value.lines] == [3]
+    assert "nothing was kept" in refused.value.hint
+
+
 def test_an_empty_folder_is_refused(database: Path, tmp_path: Path) -> None:
     with pytest.raises(StudioError, match="no metrics in the folder"), db.transaction() as session:
         imports.add(session, tmp_path)
