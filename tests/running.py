@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "examples" / "medication_directions"
 Found = TypeVar("Found")
+OF_THE_MACHINE = {"data_wait", "gpu_use", "gpu_memory", "gpu_power", "cpu_cores", "process_memory"}
 
 
 def free_port() -> int:
@@ -40,7 +41,7 @@ def until(look: Callable[[], Found], seconds: float, what: str) -> Found:
 def without_times(data: str | dict[str, Any]) -> str:
     """A row of metrics, as SQLite or PostgreSQL gives it, without what two equal runs log differently."""
     values = json.loads(data) if isinstance(data, str) else data
-    return json.dumps({key: value for key, value in values.items() if key != "data_wait"})
+    return json.dumps({key: value for key, value in values.items() if key not in OF_THE_MACHINE})
 
 
 class RunningStudio:

@@ -15,6 +15,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from studio.exits import Exit
 from studio.logged import NAMES, is_of_a_step
 from worker.gauges import Gauges
+from worker.machine import Meter
 from worker.order import Order
 
 COMPLETE = "complete.json"  # written last into a checkpoint: without it the checkpoint does not count
@@ -50,6 +51,7 @@ class Telemetry(TrainerCallback):
         self._told = 0.0
         self._first: tuple[int, float] | None = None
         is_packed = order.arguments.get("packing")
+        self.machine = Meter()
         self.gauges = Gauges(None if is_packed else order.parameters.get("max_length"))
 
     def stop_soon(self, *_signal: object) -> None:
@@ -75,10 +77,16 @@ class Telemetry(TrainerCallback):
             control.should_save = True
             control.should_training_stop = True
 
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.machine.start()
+
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Training that ended before its last step, because nothing improved, is done all the same."""
+        self.machine.stop()
         if not self.asked_to_stop and state.global_step < state.max_steps:
             step = state.global_step
             self.spool.say("progress", step=step, total_steps=step, seconds_left=0)
@@ -91,7 +99,7 @@ class Telemetry(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        read = self.gauges.read() if logs and "loss" in logs else {}
+        read = self.gauges.read() | self.machine.read() if logs and "loss" in logs else {}
         self.spool.metric(state.global_step, (logs or {}) | read)
 
     def on_save(

@@ -28,6 +28,8 @@ def technique_of(run: Run) -> Technique | None:
 
 
 def technique(run: Run) -> str:
+    if run.kind == Kind.IMPORTED:
+        return "Imported"
     found = technique_of(run)
     if len(run.technique) <= LONGEST_SHORT_NAME or found is None:
         return run.technique.upper()
@@ -41,6 +43,11 @@ def adapter_of(run: Run) -> Adapter | None:
 def adapter(run: Run) -> str:
     found = adapter_of(run)
     return found.title if found else run.adapter
+
+
+def way(run: Run) -> str:
+    """“SFT · LoRA”; of a run from elsewhere only that it is one."""
+    return " · ".join(filter(None, [technique(run), adapter(run)]))
 
 
 def value(run: Run, key: str) -> float | None:

@@ -97,7 +97,8 @@ def common_metrics() -> list[MetricInfo]:
 
 
 def gauges() -> list[MetricInfo]:
-    """What the worker reads off every trainer (`worker/gauges.py`), besides what that logs by itself."""
+    """What the worker reads off every trainer (`worker/gauges.py`) and its machine (`worker/machine.py`),
+    besides what a trainer logs by itself."""
     return [
         MetricInfo(
             "learned_tokens",
@@ -111,5 +112,34 @@ def gauges() -> list[MetricInfo]:
             "Waiting for data",
             "Throughput",
             "Share of the time in which training waits for its next rows.",
+        ),
+        MetricInfo(
+            "gpu_use",
+            "GPU use",
+            "Throughput",
+            "Share of the time in which the GPU computes anything at all, the mean of the run's GPUs. Much "
+            "below 1, it waits: for rows, for the processor, or because batches are small.",
+            is_share=True,
+        ),
+        MetricInfo(
+            "gpu_memory",
+            "GPU memory",
+            "Throughput",
+            "Memory in use on the run's GPUs together, by other programs, too.",
+            unit="GB",
+        ),
+        MetricInfo("gpu_power", "GPU power", "Throughput", "What the run's GPUs draw together.", unit="W"),
+        MetricInfo(
+            "cpu_cores",
+            "Processor cores",
+            "Throughput",
+            "How many cores training keeps busy, where it has no GPU.",
+        ),
+        MetricInfo(
+            "process_memory",
+            "Memory",
+            "Throughput",
+            "Memory that training holds, where it has no GPU.",
+            unit="GB",
         ),
     ]

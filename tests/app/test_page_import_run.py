@@ -65,7 +65,8 @@ def test_a_run_that_was_trained_here_was_not_imported(database: Path) -> None:
 def test_the_table_of_runs_leads_there_also_while_it_is_empty(database: Path, tmp_path: Path) -> None:
     assert 'href="/import-run"' in read("runs")
     imported(tmp_path)
-    assert 'href="/import-run"' in read("runs")
+    assert 'href="/import-run"' in (table := read("runs"))
+    assert "Imported</span>" in table
     with db.reading() as session:
         assert [run.kind for run in runs.listed(session)] == [Kind.IMPORTED]
         assert session.query(Run).count() == 1

@@ -46,6 +46,29 @@ def test_no_two_rules_call_a_threshold_alike() -> None:
     assert len(doctor.shipped()) == sum(len(rule.thresholds) for rule in doctor.all())
 
 
+def test_waiting_for_rows_is_told_beyond_its_threshold_and_not_below() -> None:
+    limit = LIMITS["loader_share"]
+    assert told(patient("sft", {"loss": slope(2, 1), "data_wait": [limit + 0.01] * 40}), "loader") is not None
+    assert told(patient("sft", {"loss": slope(2, 1), "data_wait": [limit - 0.01] * 40}), "loader") is None
+
+
+def test_a_gpu_that_computes_meanwhile_is_not_waited_for() -> None:
+    limit = LIMITS["loader_share"]
+    curves = {"loss": slope(2, 1), "data_wait": [limit + 0.2] * 40}
+    found = told(patient("sft", curves | {"gpu_use": [1 - limit - 0.01] * 40}), "loader")
+    assert found is not None
+    assert "50 % of the time passes in waiting" in found.diagnosis
+    assert "the GPU is busy only 69 % of it" in found.diagnosis
+    assert [each.key for each in found.evidence] == ["data_wait", "gpu_use"]
+    assert [each.name for each in found.changes] == ["dataloader_num_workers"]
+    assert told(patient("sft", curves | {"gpu_use": [1 - limit + 0.01] * 40}), "loader") is None
+
+
+def test_a_gpu_that_idles_without_waiting_for_rows_is_not_the_loaders_fault() -> None:
+    curves = {"loss": slope(2, 1), "data_wait": [0.05] * 40, "gpu_use": [0.2] * 40}
+    assert told(patient("sft", curves), "loader") is None
+
+
 def test_a_loss_that_is_no_number_is_said_with_its_step() -> None:
     found = told(patient("sft", {"loss": [2.0, 1.5, *[math.nan] * 10]}), "diverged")
     assert found is not None
