@@ -61,6 +61,11 @@ def reading() -> Iterator[Session]:
         yield session
 
 
+def only_reads(session: Session) -> bool:
+    """Whether it was opened by `reading`."""
+    return bool(session.get_bind().engine.get_execution_options().get("reads_only"))
+
+
 def lock_placement(session: Session | Connection) -> None:
     """One claimer at a time. SQLite's BEGIN IMMEDIATE already sees to it; PostgreSQL takes a lock that
     ends with the transaction (SKIP LOCKED instead went over quota 207 times in a measurement)."""

@@ -162,7 +162,8 @@ def imported(session: Session, name: str, *, source: str, who: str = "") -> Run:
 
 def heads(session: Session, run_ids: Sequence[int]) -> list[Run]:
     """Several runs in the order asked for, in one question and without what is long in them."""
-    short = load_only(Run.name, Run.kind, Run.technique, Run.state, Run.attempt, Run.step, Run.total_steps)
+    columns = (Run.name, Run.kind, Run.technique, Run.state, Run.attempt, Run.step, Run.total_steps)
+    short = load_only(*columns, Run.created)
     found = {run.id: run for run in session.scalars(select(Run).where(Run.id.in_(run_ids)).options(short))}
     return [found.get(run_id) or get(session, run_id) for run_id in run_ids]
 

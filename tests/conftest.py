@@ -1,11 +1,15 @@
 """What tests share: a fresh, migrated database in a folder of its own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from studio import db, migration, settings
+
+# A thread of Hugging Face's that tells how it is used has crashed a forked trainer; runners turn it off, too.
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 
 @pytest.fixture

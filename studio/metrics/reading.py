@@ -4,16 +4,18 @@ Where a chart shows fewer points than there are, the outlines of the blocks are 
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import ColumnElement, Row, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from studio.metrics import blocks, shelf
+from studio import db
+from studio.metrics import blocks, recent, shelf
 from studio.metrics.blocks import OUTLINE, Line
 from studio.metrics.describing import describe
+from studio.metrics.recent import Shown, Whole
 from studio.metrics.shelf import THINNED
 from studio.metrics.thinning import Floats, choose
 from studio.models import Metric, MetricBlock, MetricColumn, Run
@@ -52,18 +54,18 @@ def read(
     seen = {run.id: known.get(run.id, (run.attempt, -1)) for run in runs}
     reset = {run.id for run in runs if seen[run.id][0] != run.attempt and seen[run.id][1] >= 0}
     since = {run.id: -1 if run.id in reset else seen[run.id][1] for run in runs}
-    found, last, rough = _lines(session, Wanted(since, frozenset(keys), low, high, points))
+    found = _shown(session, runs, Wanted(since, frozenset(keys), low, high, points))
     series = {
         str(run.id): {
-            key: _said(line, points, times, run.id in rough) | {"reset": since[run.id] < 0}
-            for key, line in found[run.id].items()
+            key: _said(shown, times) | {"reset": since[run.id] < 0}
+            for key, shown in found[run.id].lines.items()
         }
         for run in runs
     }
     return {
-        "cursor": ",".join(f"{run.id}:{run.attempt}:{last[run.id]}" for run in runs),
+        "cursor": ",".join(f"{run.id}:{run.attempt}:{found[run.id].last}" for run in runs),
         "series": series,
-        "charts": [] if after else describe(runs, {key for lines in found.values() for key in lines}),
+        "charts": [] if after else describe(runs, {key for whole in found.values() for key in whole.lines}),
     }
 
 
@@ -259,18 +261,45 @@ def _between(line: Line, wanted: Wanted) -> Line:
     return line.take((line.steps >= low) & (line.steps <= high))
 
 
-def _said(line: Line, points: int, times: bool, outlined: bool) -> dict[str, Any]:
-    more = outlined or len(line) > points
-    if len(line) > points:
+def _shown(session: Session, runs: Sequence[Run], wanted: Wanted) -> dict[int, Whole]:
+    """What charts get of each run: from memory where the whole of it was asked for in the same way before.
+    Who is writing reads what is not there yet for anybody else, and that is not kept."""
+    is_whole = wanted.low is None and wanted.high is None and db.only_reads(session)
+    asked = [run for run in runs if wanted.since[run.id] < 0] if is_whole else []
+    names = {
+        run_id: (sign, wanted.keys, wanted.points)
+        for run_id, sign in (recent.signs(session, asked).items() if asked else ())
+    }
+    found = {run_id: whole for run_id, name in names.items() if (whole := recent.find(name))}
+    since = {run_id: seq for run_id, seq in wanted.since.items() if run_id not in found}
+    if since:
+        lines, last, rough = _lines(session, replace(wanted, since=since))
+        for run_id, of in lines.items():
+            shown = {key: _thinned(line, wanted.points, run_id in rough) for key, line in of.items()}
+            found[run_id] = Whole(last[run_id], shown)
+            if run_id in names:
+                recent.keep(names[run_id], found[run_id])
+    return found
+
+
+def _thinned(line: Line, points: int | None, outlined: bool) -> Shown:
+    """At most so many points of it, with as many digits as a chart can show."""
+    more = points is not None and len(line) > points
+    if points is not None and more:
         line = line.take(choose(line.steps.astype(np.float64), line.values, points))
-    values: list[float | None] = _short(line.values).tolist()
+    return Shown(Line(line.steps, np.round(line.times, 3), _short(line.values)), outlined or more)
+
+
+def _said(shown: Shown, times: bool) -> dict[str, Any]:
+    line = shown.line
+    values: list[float | None] = line.values.tolist()
     for place in np.flatnonzero(~np.isfinite(line.values)).tolist():
         values[place] = None
     said: dict[str, Any] = {"steps": line.steps.tolist(), "values": values}
     return (
         said
-        | ({"times": np.round(line.times, 3).tolist()} if times else {})
-        | ({"thinned": True} if more else {})
+        | ({"times": line.times.tolist()} if times else {})
+        | ({"thinned": True} if shown.is_thinned else {})
     )
 
 

@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import event
 
 from studio import db, metrics, migration, settings
-from studio.metrics import reading, writing
+from studio.metrics import reading, recent, writing
+from studio.metrics.blocks import Line
+from studio.metrics.recent import Shown, Whole
 from studio.models import Metric, MetricBlock, MetricColumn, Run
 from tests import services
 
@@ -279,7 +281,7 @@ def test_many_points_are_read_with_few_questions(here: Run) -> None:
     event.listen(db.engine(), "before_cursor_execute", count)
     assert len(line(here, points=200, keys=["loss"])["steps"]) <= 200
     event.remove(db.engine(), "before_cursor_execute", count)
-    assert fetched <= 5  # BEGIN, the run, its blocks, their outlines, the loose rows
+    assert fetched <= 7  # BEGIN, the run, two signs of change, its blocks, their outlines, the loose rows
     assert len(levels(here)) <= 3 + 16
 
 
@@ -319,3 +321,58 @@ def test_a_reader_sees_one_state_while_rows_are_packed(run: Run) -> None:
         assert levels(run) == [0]
         assert len(metrics.lines(session, run.id)["loss"]) == 255
     assert len(line(run)["steps"]) == 300
+
+
+def test_charts_opened_again_are_read_from_memory_until_the_run_changes(run: Run, small: None) -> None:
+    def opened() -> tuple[list[Any], int]:
+        """Values of the chart, and how many questions were about numbers."""
+        asked: list[str] = []
+        listener = lambda *about: asked.append(about[2])  # noqa: E731
+        event.listen(db.engine(), "before_cursor_execute", listener)
+        with db.reading() as session:
+            series = metrics.read(session, [session.get_one(Run, run.id)])["series"][str(run.id)]
+        event.remove(db.engine(), "before_cursor_execute", listener)
+        return series["loss"]["values"], sum(
+            "metric_column" in each or "metric.data" in each for each in asked
+        )
+
+    def change(*rows: Row, back_to: int | None = None) -> None:
+        with db.transaction() as session:
+            if back_to is not None:
+                session.get_one(Run, run.id).attempt += 1
+                metrics.rewind(session, run.id, back_to)
+            metrics.append(session, run.id, list(rows))
+
+    change(*(logged(step, loss=float(step)) for step in range(1, 31)))
+    first, numbers = opened()
+    assert numbers > 0
+    assert opened() == (first, 0)
+    change(logged(31, loss=99.0))
+    assert opened()[0] == [*first, 99.0]
+    change(logged(31, loss=98.0), back_to=30)
+    assert opened()[0] == [*first, 98.0]
+    with db.transaction() as session:
+        metrics.thin_run(session, run.id)
+    assert opened()[1] > 0
+
+
+def test_what_may_yet_be_undone_is_not_kept(here: Run) -> None:
+    with db.transaction() as session:
+        metrics.append(session, here.id, [logged(1, loss=1.0)])
+        metrics.read(session, [session.get_one(Run, here.id)])
+        session.rollback()
+    with db.transaction() as session:
+        metrics.append(session, here.id, [logged(1, loss=2.0)])
+    with db.reading() as session:
+        series = metrics.read(session, [session.get_one(Run, here.id)])["series"]
+    assert series[str(here.id)]["loss"]["values"] == [2.0]
+
+
+def test_what_was_not_asked_for_longest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(np.arange(100), np.zeros(100), np.zeros(100))
+    monkeypatch.setattr(recent, "MOST", 5 * 2400)
+    for name in range(5):
+        recent.keep(f"test {name}", Whole(0, {"loss": Shown(line, False)}))
+    recent.find("test 0")
+    recent.keep("test 5", Whole(0, {"loss": Shown(line, False)}))
+    assert [recent.find(f"test {name}") is None for name in range(6)] == [False, True, *[False] * 4]
