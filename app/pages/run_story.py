@@ -1,10 +1,10 @@
 """What happened to a run, as a timeline: launched, claimed, interrupted, resumed, ended. A helper of /run.
 
-It words the audit trail (`studio.events`) and adds the checkpoints; it decides and stores nothing.
+It words the audit trail (`studio.events`) and adds the kept checkpoints; it decides and stores nothing.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.parts import Query, render
 from studio import events, marks
-from studio.models import Checkpoint, Event, Model, Run
+from studio.models import Event, Model, Run
 
 # (what happened, kind of mark); `run queued` and the others come from the state a run moved to.
 WORDS = {
@@ -49,9 +49,11 @@ class Moment:
 
 def show(session: Session, run: Run, _query: Query) -> Markup:
     moments = [tell(event) for event in events.of(session, f"run:{run.id}")]
-    checkpoints = session.scalars(
-        select(Checkpoint).where(Checkpoint.run_id == run.id).order_by(Checkpoint.step.desc())
-    ).all()
+    checkpoints = [
+        (mark.step, mark.title.removeprefix("Checkpoint "), datetime.fromtimestamp(mark.time or 0, UTC))
+        for mark in reversed(marks.of(session, [run])[run.id])
+        if mark.kind == "checkpoint"
+    ]
     made = session.scalars(select(Model).where(Model.run_id == run.id).order_by(Model.id)).all()
     return render(
         "run_story.html", run=run, moments=list(reversed(moments)), checkpoints=checkpoints, models=made

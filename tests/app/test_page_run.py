@@ -301,6 +301,17 @@ def test_the_history_tells_who_did_what_and_on_which_device(database: Path) -> N
         assert words in text
 
 
+def test_the_history_lists_the_checkpoints_that_are_still_there(database: Path) -> None:
+    with db.transaction() as session:
+        run = made(session, parameters={"save_total_limit": 2})
+        for step in (100, 200, 300):
+            session.add(Checkpoint(run_id=run.id, step=step, folder=f"runs/1/checkpoint-{step}"))
+    text = view(run, "history")
+    assert "Step 100" not in text
+    assert text.index("Step 300") < text.index("Step 200")
+    assert "kept, saved" in text
+
+
 def test_a_run_that_is_over_is_asked_about_less_often(database: Path) -> None:
     with db.transaction() as session:
         run = made(session, State.SUCCEEDED)
