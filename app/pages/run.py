@@ -23,8 +23,7 @@ TABS = [
     ("log", "Log"),
     ("history", "History"),
 ]
-HEADER = 2.0  # seconds between looks at what changes seldom while a run goes on,
-CALM = 5.0  # and at a run that is over: somebody may resume it
+CALM = 5.0  # seconds between looks at a run that is over: somebody may resume it
 LOG_PARTS = 400
 
 
@@ -49,7 +48,7 @@ def run_header(query: Query) -> Paced:
             seen=loop.of_run(session, run),
             last_words=last_words(session, run) if run.state == State.FAILED else "",
         )
-        return Paced(body, HEADER if run_words.is_active(run) else CALM)
+        return Paced(body, 1 if run_words.is_active(run) else CALM)
 
 
 @fragment("run-now")
@@ -149,7 +148,7 @@ VIEWS = {
 
 
 def build() -> None:
-    html(live("run-header", every=HEADER, rows=2), elem_id="run-header")
+    html(live("run-header", every=1, rows=2), elem_id="run-header")
     html(live("run-now", every=1, rows=2), elem_id="run-now")
     html(live(run_doctor.PART, every=3, rows=1), elem_id=run_doctor.PART)
     html(live("run-view", every=1, rows=6), elem_id="run-view")
