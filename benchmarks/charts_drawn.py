@@ -178,7 +178,7 @@ def verdict(met: bool) -> str:
 
 
 def live(browser: Browser, address: str, runs: list[int], seconds: int) -> None:
-    """First what it costs, with nothing else on the page, then how long points take."""
+    """With the charts on the whole screen: first what watching costs, then how long points take."""
     over = threading.Event()
     logged: dict[int, dict[int, float]] = {run: {} for run in runs}
     writers = [threading.Thread(target=write, args=(run, logged[run], over)) for run in runs]
@@ -186,6 +186,7 @@ def live(browser: Browser, address: str, runs: list[int], seconds: int) -> None:
     try:
         page.goto(f"{address}/compare?runs={','.join(map(str, runs))}")
         page.wait_for_function(IN_SIGHT)
+        page.locator('[data-metric="loss"]').evaluate("(chart) => chart.scrollIntoView()")
         for place, writer in enumerate(writers):
             time.sleep(0.4 / len(runs) * (place > 0))
             writer.start()

@@ -2,7 +2,7 @@
 // at in it. `board` (charts.js) holds what all charts of a page share.
 (() => {
   "use strict";
-  const { number, nearest, missed, axes, lines, marks } = window.studio;
+  const { number, nearest, interpolated, missed, axes, lines, marks } = window.studio;
   const { make, drawing, look, series, plain, plotly } = window.studio.kit;
   const TABLE_ROWS = 200;
   const NEAREST = 8; // lines named beside the place that is pointed at
@@ -23,8 +23,9 @@
     made.cross = make("div", { class: "crosshair", hidden: true });
     made.tip = make("div", { class: "chart-tip", hidden: true, "aria-hidden": "true" });
     made.marks = make("div", { class: "chart-marks" });
+    made.whole = make("small", { class: "hint" });
     made.rows = make("div", { class: "table", tabindex: 0, role: "region", "aria-label": `Numbers of ${info.title}` });
-    made.table = make("details", { ontoggle: () => made.table.open && fillTable(board, made) }, make("summary", {}, "Table"), made.rows);
+    made.table = make("details", { ontoggle: () => made.table.open && fillTable(board, made) }, make("summary", {}, "Table"), made.rows, made.whole);
     made.reset = tool("Show all steps", drawing(ICONS.reset), () => board.zoom(null), { hidden: board.range === null });
     const scale = tool("Log scale", "log", () => {
       made.log = !made.log;
@@ -169,16 +170,34 @@
   function fillTable(board, made) {
     const all = made.view;
     const steps = [...new Set(all.flatMap((one) => one.steps))].sort((a, b) => b - a);
-    const at = all.map((one) => new Map(one.steps.map((step, index) => [step, one.values[index]])));
+    const rows = steps.slice(0, TABLE_ROWS).reverse();
+    const at = all.map((one) => cells(one, rows));
     const head = make("tr", {}, make("th", { scope: "col", class: "num" }, "Step"), ...all.map(({ run }) => make("th", { scope: "col", class: "num" }, run.name)));
-    const rows = steps.slice(0, TABLE_ROWS).map((step) =>
-      make("tr", {}, make("td", { class: "num" }, step.toLocaleString("en")), ...at.map((known) => make("td", { class: "num" }, number(known.get(step))))));
+    const lined = rows.map((step, index) =>
+      make("tr", {}, make("td", { class: "num" }, step.toLocaleString("en")), ...at.map((said) => make("td", { class: "num" }, said[index])))).reverse();
     const note = steps.length > TABLE_ROWS ? `The newest ${TABLE_ROWS} of ${steps.length.toLocaleString("en")} steps drawn. ` : "";
-    const whole = all.flatMap(({ id, run }, index) => [index ? ", " : "", make("a", { href: `/api/runs/${id}/metrics.csv`, download: true }, run.name)]);
+    const estimated = all.some(({ thinned }) => thinned) ? "≈ lies between two points drawn." : "";
     made.rows.replaceChildren(
-      make("table", {}, make("caption", { class: "hidden" }, made.info.title), make("thead", {}, head), make("tbody", {}, ...rows)),
+      make("table", {}, make("caption", { class: "hidden" }, made.info.title), make("thead", {}, head), make("tbody", {}, ...lined)),
       ...marks.table(board, all),
-      make("small", {}, note, "The chart's CSV holds the points drawn. Everything logged, as CSV: ", ...whole));
+      make("small", {}, note, estimated));
+    linkWhole(made);
+  }
+
+  // Left alone while it says the same, for a link in it may have the keyboard.
+  function linkWhole({ view, whole }) {
+    const now = view.map(({ id, run }) => `${id} ${run.name}`).join();
+    if (whole.dataset.of === now) return;
+    whole.dataset.of = now;
+    const links = view.flatMap(({ id, run }, index) => [index ? ", " : "", make("a", { href: `/api/runs/${id}/metrics.csv`, download: true }, run.name)]);
+    whole.replaceChildren("The chart's CSV holds the points drawn. Everything logged, as CSV: ", ...links);
+  }
+
+  // A line's values at `steps`. Where the page holds only some of its points, what lies between two is an estimate.
+  function cells({ steps: own, values, thinned }, steps) {
+    const known = new Map(own.map((step, index) => [step, values[index]]));
+    const between = thinned ? interpolated(own, values, steps) : [];
+    return steps.map((step, index) => (known.has(step) || !Number.isFinite(between[index]) ? number(known.get(step)) : `≈ ${number(between[index])}`));
   }
 
   const fileName = ({ info }) => info.key.replaceAll("/", "-");

@@ -34,7 +34,7 @@
       const lift = () => board.lift(key);
       const settle = () => board.lift(null);
       return make("button", {
-        type: "button", "aria-pressed": String(!ids.every((id) => board.hidden.has(id))), title: name,
+        type: "button", "aria-pressed": String(!ids.every((id) => board.hidden.has(id))), title: [name, note].filter(Boolean).join(": "),
         onpointerenter: lift, onpointerleave: settle, onfocus: lift, onblur: settle,
         onclick: ({ currentTarget }) => {
           const away = ids.every((id) => board.hidden.has(id));

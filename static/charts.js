@@ -216,7 +216,7 @@
     function fit(chart) {
       const { width, height } = chart.plot._fullLayout;
       if (width === chart.plot.clientWidth && height === chart.plot.clientHeight) return;
-      draw(chart);
+      window.Plotly.Plots.resize(chart.plot).then(() => draw(chart)); // with as many points as the new width takes
     }
 
     function decorate(chart) {
