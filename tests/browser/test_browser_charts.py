@@ -54,6 +54,17 @@ def plot(page: Page, metric: str = "loss") -> Locator:
     return page.locator(f'[data-metric="{metric}"] .chart-plot')
 
 
+def test_a_metric_that_is_logged_later_gets_a_chart_with_its_words(
+    page: Page, studio: RunningStudio, train: Callable[..., int]
+) -> None:
+    run = train("Measured later", max_steps=60, eval_steps=30, sample_prompts=0)
+    visit(page, f"/run?id={run}")
+    studio.reach(run, 5)
+    await_plot(page, "plot.data.length")
+    expect(page.locator('[data-metric="eval_loss"] h3')).to_have_text("Held-out loss", timeout=60_000)
+    studio.finish(run)
+
+
 def test_zooming_in_shows_every_point_there_is(page: Page, long: int, shot: Callable[..., None]) -> None:
     visit(page, f"/run?id={long}")
     await_plot(page, "plot.data.length")
