@@ -71,6 +71,10 @@ class Asked:
             return {run.id: place for place, group in enumerate(self.groups) for run in group.runs}
         return {run.id: place for place, run in enumerate(self.shown)}
 
+    def whole(self, query: Query) -> Query:
+        """The address with what its saved comparison says, where it leaves that open."""
+        return Query(QueryParams(dict(query.values) | self.said))
+
     def link(self, **changes: Any) -> str:
         """The address with some words changed; an empty one goes."""
         given = self.said | changes
@@ -107,11 +111,6 @@ def read(session: Session, query: Query) -> Asked:
 def chosen_of(session: Session, query: Query) -> list[Run]:
     """The runs that are shown, in the order of the address."""
     return read(session, query).shown
-
-
-def resolved(session: Session, query: Query) -> Query:
-    """The address with what its saved comparison says, where it leaves that open."""
-    return Query(QueryParams(dict(query.values) | read(session, query).said))
 
 
 def is_kept(run: Run, search: str) -> bool:

@@ -35,7 +35,7 @@ def compare_samples(query: Query) -> Paced:
         asked = read(session, query)
         if len(asked.shown) < 2:
             return Paced(Markup(""), CALM)
-        body = show(session, asked, query)
+        body = show(session, asked, asked.whole(query))
     return Paced(body, CALM if asked.is_active else 0)
 
 

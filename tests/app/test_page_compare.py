@@ -256,6 +256,15 @@ def test_a_saved_comparison_that_was_changed_can_be_saved_or_taken_back(database
     assert "Changed since" not in read("compare", f"saved={number}&{listed(ids)}")
 
 
+def test_a_saved_comparison_keeps_how_its_other_parts_are_shown(database: Path) -> None:
+    with db.transaction() as session:
+        ids = many(session)
+    number = saved(f"{listed(ids)}&how=best&metric=eval_loss")
+    usual, kept = read("compare-relations", listed(ids)), read("compare-relations", f"saved={number}")
+    assert '<option value="best" selected' in kept
+    assert '<option value="best" selected' not in usual
+
+
 def test_a_saved_comparison_that_is_gone_is_said_to_be(database: Path) -> None:
     assert "no longer there" in read("compare", "saved=99")
 
