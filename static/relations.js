@@ -188,7 +188,7 @@
   }
 
   function wordFilter(axis) {
-    const boxes = axis.ticks.map(({ text }) => make("label", { class: "relations-word" }, make("input", {
+    const boxes = axis.ticks.map(({ text }) => make("label", { class: "relations-word" }, make("span", { class: "pick" }, make("input", {
       type: "checkbox", value: text, checked: true, "data-axis": axis.key,
       onchange: ({ target }) => {
         const words = [...target.closest("fieldset").querySelectorAll("input")].filter(({ checked }) => checked).map(({ value }) => value);
@@ -196,7 +196,7 @@
         else brushes.set(axis.key, { words: new Set(words) });
         apply(target);
       },
-    }), clip(text, 40)));
+    })), clip(text, 40)));
     return make("fieldset", {}, make("legend", {}, axis.title), ...boxes);
   }
 
