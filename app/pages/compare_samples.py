@@ -1,7 +1,8 @@
 """What the runs of /compare answered to the same prompts, and how often each wins. A fragment, no page.
 
 The address says by which score (`score`), against which run (`base`) and up to which step (`at`); left out,
-these are the exact match, the first run, and each run's newest answer. It scores nothing itself.
+these are the exact match, the first run, and each run's newest answer. `every` shows all prompts, not only
+those whose answers differ most. It scores nothing itself.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from studio import db
 from studio.comparison import answers
 from studio.models import Sample
 
-MOST_PROMPTS = 30
+MOST_ANSWERS, LEAST_PROMPTS = 120, 5  # shown at once; all prompts when they are asked for
 TITLES = {answers.MATCH: "exact match"}
 
 
@@ -47,6 +48,7 @@ def show(session: Session, asked: Asked, query: Query) -> Markup:
     by = query.text("score") if query.text("score") in scorers else next(iter(scorers), "")
     base = next((place for place, run in enumerate(chosen) if run.id == query.maybe("base")), 0)
     ordered = answers.by_difference(found, by)
+    few = max(LEAST_PROMPTS, MOST_ANSWERS // len(chosen))
     return render(
         "compare_samples.html",
         asked=asked,
@@ -59,7 +61,9 @@ def show(session: Session, asked: Asked, query: Query) -> Markup:
         rates=answers.win_rates(found, chosen, by, base) if by else [],
         shared=sum(each.is_shared for each in found),
         total=len(found),
-        prompts=[(each, cells(each, base)) for each in ordered[:MOST_PROMPTS]],
+        few=few,
+        every=bool(query.text("every")),
+        prompts=[(each, cells(each, base)) for each in ordered[: None if query.text("every") else few]],
     )
 
 

@@ -106,3 +106,15 @@ def test_runs_that_answered_nothing_say_how_to_get_answers(database: Path) -> No
         two(session)
     assert "Sample prompts" in read("runs=1,2")
     assert read("runs=1") == ""
+
+
+def test_the_prompts_that_differ_least_are_shown_when_asked_for(database: Path) -> None:
+    with db.transaction() as session:
+        for place, run in enumerate(two(session)):
+            for number in range(61):
+                say(session, run, "the same" if number == 7 else f"{run.name} {number}", number, bleu=place)
+    text = read("runs=1,2")
+    assert text.count("<h3>Prompt</h3>") == 60
+    assert "question 7<" not in text
+    assert "All 61 prompts" in text
+    assert read("runs=1,2&every=1").count("<h3>Prompt</h3>") == 61
