@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from studio import scales
+from studio.report.palette import LIGHT
 from studio.scales import Scale
 
 Point = tuple[float, float]
@@ -42,9 +43,15 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Dot:
+    """A point; those of the second eight colours are rings."""
+
     at: Point
     place: int
     name: str = ""
+
+    @property
+    def is_ring(self) -> bool:
+        return self.place >= len(LIGHT)
 
 
 @dataclass(frozen=True)
@@ -98,8 +105,8 @@ def points(
     title: str = "",
 ) -> Drawing:
     """A scatter: (place across, place up, colour, name) a run, each from 0 to 1; None has no point. Those of
-    `together` are joined."""
-    made = _plane(across, up, 24.0, title)
+    `together` are joined. Each point has its name beside it."""
+    made = _plane(across, up, LABELS, title)
     at = [None if x is None or y is None else _at(made, x, y) for x, y, _, _ in found]
     for group in together:
         joined = [point for index in group if (point := at[index]) is not None]
@@ -108,7 +115,21 @@ def points(
     for point, (_, _, place, name) in zip(at, found, strict=True):
         if point is not None:
             made.dots.append(Dot(point, place, name))
+    made.texts += _names_of_dots(made)
     return made
+
+
+def _names_of_dots(made: Drawing) -> list[Text]:
+    """To the right of each point; those above one another are moved apart."""
+    columns: dict[float, list[Dot]] = {}
+    for dot in sorted(made.dots, key=lambda each: each.at[1]):
+        columns.setdefault(dot.at[0], []).append(dot)
+    texts = []
+    for x, dots in columns.items():
+        heights = apart([dot.at[1] for dot in dots], made.inside[1], made.inside[3], gap=LINE - 2)
+        for height, dot in zip(heights, dots, strict=True):
+            texts.append(Text((x + 8, height + 3.5), _short(dot.name, LONGEST_LABEL), "start", dot.place))
+    return texts
 
 
 def smooth_line(values: Any, weight: float) -> Any:

@@ -224,23 +224,16 @@ def _relation(session: Session, runs: Sequence[Run]) -> list[Section]:
         return []
     up = relations.metric(session, runs, key)
     together = relations.apart_by_seed(runs)
-    charts = [
-        Chart(
-            f"{up.title} against {axis.title.lower()}",
-            "Each point a run; those that differ only in their seed are joined.",
-            drawing.points(
-                axis.scale,
-                up.scale,
-                [
-                    (x, y, place, runs[place].name)
-                    for place, (x, y) in enumerate(zip(axis.places, up.places, strict=True))
-                ],
-                together=together,
-                title=axis.title,
-            ),
-        )
-        for axis in axes[:4]
-    ]
+    # Names have room beside few points; beside many stand the runs' ids, as in the table of runs.
+    named = len(runs) <= drawing.LABELLED
+    labels = [run.name if named else str(run.id) for run in runs]
+    help = "Each point a run; those that differ only in their seed are joined."
+    help += "" if named else " The numbers are the runs' ids."
+    charts = []
+    for axis in axes[:4]:
+        found = list(zip(axis.places, up.places, range(len(runs)), labels, strict=True))
+        made = drawing.points(axis.scale, up.scale, found, together=together, title=axis.title)
+        charts.append(Chart(f"{up.title} against {axis.title.lower()}", help, made))
     return [Section("Settings and what came of them", charts)]
 
 

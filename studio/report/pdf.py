@@ -16,6 +16,7 @@ SIZE, WIDEST, PADDING, SWATCH = 8, 44.0, 4.0, 7.0  # points; mm of a column, of 
 LEAST = 30.0  # mm of the first column
 PAPER, GRID, BAND = (255, 255, 255), (222, 227, 234), (232, 243, 236)
 SWATCHES = "━╍┅╌"  # as the first eight lines are drawn, the second, …
+ROOM_OF_CHART = 110.0  # mm of a heading with the first chart under it
 LABEL = 6.5  # points, of words in a chart
 LINE = 0.35  # mm
 
@@ -35,7 +36,7 @@ def to_pdf(report: Report, made: str) -> bytes:
 
 
 def _write_section(sheet: Sheet, report: Report, section: Section) -> None:
-    if sheet.will_page_break(40):
+    if sheet.will_page_break(ROOM_OF_CHART if isinstance(section.blocks[0], Chart) else 40):
         sheet.add_page()
     sheet.ln(6)
     sheet.start_section(section.title)
@@ -184,9 +185,11 @@ class _Pen:
         for stroke in drawing.strokes:
             self.stroke(stroke)
         for dot in drawing.dots:
-            sheet.set_fill_color(*rgb(dot.place))
+            sheet.set_fill_color(*(PAPER if dot.is_ring else rgb(dot.place)))
+            sheet.set_draw_color(*rgb(dot.place))
+            sheet.set_line_width(LINE)
             x, y = self.at(dot.at)
-            sheet.circle(x, y, 0.9, style="F")
+            sheet.circle(x, y, 0.9, style="DF")
         for text in drawing.texts:
             self.write(text)
 

@@ -27,7 +27,9 @@ def _parts(drawing: Drawing) -> Iterator[str]:
     for dot in drawing.dots:
         x, y = dot.at
         label = f"<title>{escape(dot.name)}</title>" if dot.name else ""
-        yield f'<circle cx="{x:g}" cy="{y:g}" r="4" style="fill:{colour(dot.place)}">{label}</circle>'
+        ink = colour(dot.place)
+        style = f"fill:none;stroke:{ink};stroke-width:2" if dot.is_ring else f"fill:{ink}"
+        yield f'<circle cx="{x:g}" cy="{y:g}" r="4" style="{style}">{label}</circle>'
     for text in drawing.texts:
         (x, y), ink = text.at, "" if text.place is None else f' style="fill:{colour(text.place)}"'
         yield f'<text x="{x:g}" y="{y:g}" text-anchor="{text.anchor}"{ink}>{escape(text.text)}</text>'

@@ -118,6 +118,21 @@ def test_points_that_belong_together_are_joined() -> None:
     assert made.strokes[0].points == [dot.at for dot in made.dots]
 
 
+def test_points_above_one_another_have_names_that_can_be_read() -> None:
+    found = [(0.5, height, place, f"run {place}") for place, height in enumerate((0.5, 0.51, 0.52, 0.9))]
+    made = drawing.points(evenly(0, 1), evenly(0, 1), found)
+    heights = sorted(text.at[1] for text in made.texts if text.place is not None)
+    assert len(heights) == 4
+    assert all(b - a >= drawing.LINE - 2 - 1e-6 for a, b in pairwise(heights))
+
+
+def test_the_second_eight_points_are_rings() -> None:
+    made = drawing.points(evenly(0, 1), evenly(0, 1), [(0.1, 0.1, 0, "a"), (0.2, 0.2, 8, "b")])
+    first, second = re.findall(r'<circle[^>]* style="([^"]*)"', svg.write(made, "points"))
+    assert first == "fill:var(--series-1)"
+    assert second.startswith("fill:none;stroke:var(--series-1)")
+
+
 # ---- written down ----------------------------------------------------------------------------------------
 
 
