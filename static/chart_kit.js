@@ -46,11 +46,14 @@
 
   let loading;
   function plotly() {
-    loading ??= new Promise((resolve, reject) => {
-      const script = make("script", { src: PLOTLY });
-      script.onload = () => resolve(window.Plotly);
-      script.onerror = reject;
-      document.head.append(script);
+    loading ??= new Promise((resolve) => {
+      const fetchIt = () => {
+        const script = make("script", { src: PLOTLY });
+        script.onload = () => resolve(window.Plotly);
+        script.onerror = () => setTimeout(fetchIt, 2000); // the studio does not answer now
+        document.head.append(script);
+      };
+      fetchIt();
     });
     return loading;
   }

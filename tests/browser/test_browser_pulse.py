@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from playwright.sync_api import Page, Request, Response, expect
+from playwright.sync_api import Page, Request, Response, Route, expect
 
 from tests.browser.conftest import UNREACHABLE, Guard
 from tests.browser.looking import await_plot, complete, traces, visit
@@ -128,3 +128,22 @@ def test_a_lost_network_is_said_at_once_and_its_return_needs_no_reload(
     expect(bar).to_contain_text("Connected again", timeout=3000)
     complete(page)
     expect(bar).to_have_count(0)
+
+
+def test_charts_are_drawn_though_their_script_was_not_to_be_had_at_first(
+    page: Page, guard: Guard, trained: int
+) -> None:
+    guard.allow("ERR_FAILED")
+    refused: list[Route] = []
+
+    def refuse_once(route: Route) -> None:
+        refused.append(route)
+        if len(refused) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/plotly-basic*", refuse_once)
+    visit(page, f"/run?id={trained}")
+    await_plot(page, "plot.data.length")
+    assert len(refused) > 1
