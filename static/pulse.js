@@ -66,7 +66,7 @@
   }
 
   async function exchange(asked, reach, patience, fresh) {
-    const sent = beats();
+    const sent = fresh ? beats() : Math.floor(beats() + 0.1); // a late beat does not make the next one late
     for (const member of asked) Object.assign(member, { busy: true, wanted: false });
     const control = new AbortController();
     const late = setTimeout(silent, patience === LONG ? LONG : SLOW);
