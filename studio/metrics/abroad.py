@@ -2,6 +2,7 @@
 Exports and mirrors share it."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from studio.models import Project, Run, State
 
 # MLflow's names; in its files they are numbers, counted from 1.
 STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
+LONGEST_NAME = 250
 STATUS_OF = {
     State.QUEUED: "SCHEDULED",
     State.PAUSED: "SCHEDULED",
@@ -68,6 +70,11 @@ def tags_of(run: Run) -> dict[str, str]:
 
 def status(state: State) -> str:
     return STATUS_OF.get(state, "RUNNING")
+
+
+def mlflow_name(name: str) -> str:
+    """As MLflow takes names of metrics, settings and tags: letters, digits and a few signs."""
+    return re.sub(r"[^\w\-. /]", "_", name, flags=re.ASCII)[:LONGEST_NAME]
 
 
 def _said(value: Any) -> str:

@@ -69,17 +69,15 @@ def to_mlflow(session: Session, run: Run, folder: Path) -> None:
     _meta(experiment, where | {"experiment_id": "1"})
     _meta(place, _about(run, place, began))
     for name, value in abroad.settings_of(run).items():
-        (place / "params" / _plain(name)).write_text(value, encoding="utf-8")
+        _write(place / "params" / _path(name), value)
     for name, value in ({"mlflow.runName": run.name} | abroad.tags_of(run)).items():
-        (place / "tags" / name).write_text(value, encoding="utf-8")
+        _write(place / "tags" / _path(name), value)
     files: dict[str, list[str]] = {}
     for row in metrics.rows(session, run.id):
         for key, value in row["data"].items():
             files.setdefault(key, []).append(f"{int(1000 * row['time'])} {float(value)} {row['step']}\n")
     for key, lines in files.items():
-        file = place / "metrics" / _path(key)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(lines))
+        _write(place / "metrics" / _path(key), "".join(lines))
 
 
 def _about(run: Run, place: Path, began: int) -> dict[str, Any]:
@@ -118,7 +116,12 @@ def _plain(name: str) -> str:
 
 def _path(key: str) -> str:
     """MLflow keeps `rewards/mean` in a folder `rewards`."""
-    return "/".join(_plain(part) for part in key.split("/"))
+    return "/".join(_plain(part) for part in abroad.mlflow_name(key).split("/"))
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
 
 
 WAYS: dict[str, Callable[[Session, Run, Path], None]] = {

@@ -5,6 +5,7 @@ The event file in `imported/` was written by torch's SummaryWriter: scalars of b
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,15 @@ def test_mlflows_folder_has_a_file_a_metric_with_time_value_and_step(run: Run, t
     assert (place / "metrics" / "rewards" / "exact match" / "mean").read_text() == "1700000000000 0.25 1\n"
     assert 'run_name: "a/b: first"' in (place / "meta.yaml").read_text()
     assert (place / "tags" / "mlflow.runName").read_text() == "a/b: first"
+
+
+def test_names_that_mlflow_would_not_take_are_written_as_it_takes_them(run: Run, tmp_path: Path) -> None:
+    with db.transaction() as session:
+        known = session.get_one(Run, run.id)
+        known.graders = [{"name": "exact: größe", "grader": "exact_match"}]
+        metrics.append(session, run.id, [{"step": 4, "time": 1.7e9, "data": {"rewards/exact: größe": 1.0}}])
+        run = known
+    place = written(run, "mlflow", tmp_path / "out") / "1" / f"{run.id:032x}"
+    names = {str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()}
+    assert {"params/grader.exact_ gr__e", "metrics/rewards/exact_ gr__e"} <= names
+    assert all(re.fullmatch(r"[\w\-. :/]+", name, re.ASCII) for name in names)

@@ -2,7 +2,6 @@
 step, time and value is one point there, so that telling it twice does no harm."""
 
 import os
-import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from worker.mirrors.base import Mirror, Place, Row, Unwilling, basic, call
 
 API = "api/2.0/mlflow"
 KEY = "tunesmith.key"
-LONGEST_NAME, LONGEST_VALUE, MOST_SETTINGS = 250, 6000, 100
+LONGEST_VALUE, MOST_SETTINGS = 6000, 100
 
 
 def begin(address: str, key: str, sketch: Sketch) -> tuple[Place, str]:
@@ -36,7 +35,12 @@ def begin(address: str, key: str, sketch: Sketch) -> tuple[Place, str]:
 
 def tell(address: str, place: Place, rows: Sequence[Row]) -> None:
     points = [
-        {"key": _name(key), "value": value, "timestamp": int(1000 * row["time"]), "step": row["step"]}
+        {
+            "key": abroad.mlflow_name(key),
+            "value": value,
+            "timestamp": int(1000 * row["time"]),
+            "step": row["step"],
+        }
         for row in rows
         for key, value in row["data"].items()
     ]
@@ -66,12 +70,9 @@ def _create(address: str, key: str, experiment: str, sketch: Sketch) -> dict[str
 
 
 def _pairs(values: dict[str, str]) -> list[dict[str, str]]:
-    return [{"key": _name(name), "value": value[:LONGEST_VALUE]} for name, value in values.items()]
-
-
-def _name(key: str) -> str:
-    """As MLflow takes names: letters, digits and a few signs."""
-    return re.sub(r"[^\w\-. /]", "_", key, flags=re.ASCII)[:LONGEST_NAME]
+    return [
+        {"key": abroad.mlflow_name(name), "value": value[:LONGEST_VALUE]} for name, value in values.items()
+    ]
 
 
 def _ask(address: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
