@@ -62,34 +62,42 @@ def measure(name: str, python: Path, folder: Path, seconds: float) -> dict[str, 
     settings.get.cache_clear()
     db.engine.cache_clear()
     migration.upgrade()
-    server.start()
-    server.wait()
-    run_id, steps = begin(), round(seconds / EVERY)
-    thread = Mirroring(MIRRORS.get(name))
+    try:
+        server.start()
+        server.wait()
+        return follow(server, Mirroring(MIRRORS.get(name)), round(seconds / EVERY), seconds)
+    finally:
+        server.stop()
+
+
+def follow(server: "Server", thread: Any, steps: int, seconds: float) -> dict[str, Any]:
+    """Begins to count when the first step is there: until then the server is still warming up."""
+    run_id, stored = begin(), [time.monotonic()]
     thread.start()
-    stored: list[float] = []
+    while not server.newest():
+        time.sleep(0.1)
     writer = threading.Thread(target=write, args=(run_id, steps, stored))
     writer.start()
     delays, left = watch(server, stored, steps, seconds)
     writer.join()
-    there = server.lines()
+    lines, state = server.lines(), server.state()
     thread.leave()
-    once = all(sorted(line) == list(range(1, steps + 1)) for line in there.values())
+    once = all(sorted(line) == list(range(1, steps + 1)) for line in lines.values())
     ordered = sorted(delays)
     return {
         "stored → to be read there, p50 and p95": f"{at(ordered, 0.5):.2f} s, {at(ordered, 0.95):.2f} s",
-        "the same after the server came back": f"all {left:.1f} s later",
-        "every point there, and once": f"{once} ({steps} steps × {len(there)} metrics)",
-        "state there": server.state(),
+        "what was logged meanwhile, once it was back": f"there after {left:.1f} s",
+        "every point there, and once": f"{once} ({steps} steps × {len(lines)} metrics)",
+        "state there": state,
     }
 
 
 def at(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return math.nan if not ordered else ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def begin() -> int:
-    from studio import db, settings
+    from studio import db, metrics, settings
     from studio.models import Run, State, now
 
     with db.transaction() as session:
@@ -97,6 +105,7 @@ def begin() -> int:
         run.host, run.started, run.parameters = settings.get().host_name, now(), {"learning_rate": 1e-4}
         session.add(run)
         session.flush()
+        metrics.append(session, run.id, [{"step": 1, "time": time.time(), "data": twenty(1)}])
         return run.id
 
 
@@ -104,7 +113,7 @@ def write(run_id: int, steps: int, stored: list[float]) -> None:
     from studio import db, metrics, runs
     from studio.models import State
 
-    for step in range(1, steps + 1):
+    for step in range(2, steps + 1):
         began = time.monotonic()
         with db.transaction() as session:
             metrics.append(session, run_id, [{"step": step, "time": time.time(), "data": twenty(step)}])
@@ -118,7 +127,7 @@ def watch(server: "Server", stored: list[float], steps: int, seconds: float) -> 
     """How long each step took to be there before the server was killed, and after how long what had been
     logged in the meantime was, once it was back."""
     began, killed, back, back_after = time.monotonic(), False, 0.0, math.nan
-    seen, delays = 0, []
+    seen, delays = 1, []
     while seen < steps and time.monotonic() - began < 10 * seconds:
         passed = time.monotonic() - began
         if not killed and passed > 0.4 * seconds:
@@ -158,7 +167,8 @@ class Server:
         }[self.name]
         self.process = subprocess.Popen(
             [str(self.python), *command, *(["--workers", "1"] if self.name == "mlflow" else [])],
-            env=os.environ | {"TRACKIO_DIR": str(self.folder / "trackio")},
+            env=os.environ
+            | {"TRACKIO_DIR": str(self.folder / "trackio"), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -175,9 +185,9 @@ class Server:
         raise SystemExit(f"{self.name} did not start in two minutes")
 
     def stop(self) -> None:
-        assert self.process
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def newest(self) -> int:
         return max(self._steps(METRIC), default=0)
@@ -194,7 +204,6 @@ class Server:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.2)
-        self.stop()
         return found
 
 

@@ -15,7 +15,7 @@ from studio.metrics.abroad import Sketch
 
 Row = dict[str, Any]
 Place = dict[str, Any]
-WAIT = 10.0  # seconds for an answer
+WAIT = 30.0  # seconds for an answer
 TRY_AGAIN = {408, 425, 429}
 
 
