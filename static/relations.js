@@ -231,7 +231,7 @@
     rect.setAttribute("y", at.length ? end - high * (end - TOP) - 6 : 0);
     rect.setAttribute("height", at.length ? (high - low) * (end - TOP) + 12 : 0);
     for (const input of lines.querySelectorAll(`input${of}`)) {
-      if (input === typing) continue;
+      if (input === typing || (input === document.activeElement && input.type === "number")) continue; // half typed
       if (input.type === "checkbox") input.checked = !brush || brush.words.has(input.value);
       else if (!typing || typing.dataset.axis !== axis.key) input.value = brush ? few(brush[input.dataset.side]) : "";
     }
@@ -284,6 +284,7 @@
       const said = element.dataset.relations ?? element.dataset.scatter;
       const before = drawn.get(element);
       if (before?.said === said && before.width === element.clientWidth) continue;
+      if (element.contains(document.activeElement) && document.activeElement.matches("[type=number]")) continue; // being typed in
       if (!before) wide.observe(element);
       drawn.set(element, { said, width: element.clientWidth });
       const focus = element.contains(document.activeElement) ? document.activeElement.dataset.run : null;
@@ -294,4 +295,5 @@
   }
 
   document.addEventListener("studio:placed", drawAll);
+  document.addEventListener("focusout", ({ target }) => target.closest?.(".relations") && setTimeout(drawAll));
 })();
