@@ -89,7 +89,7 @@
       font: { family: look("--sans"), size: 12, color: look("--ink-2") },
       hovermode: false, // chart.js points at values itself, in all charts at once
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-      xaxis: { ...axis, ...(shown ? { range: shown, autorange: false } : { autorange: true }), ...axes.ticks(board, extent) },
+      xaxis: { ...axis, automargin: false, tickangle: 0, ...(shown ? { range: shown, autorange: false } : { autorange: true }), ...axes.ticks(board, extent) },
       yaxis: { ...axis, type: chart.log ? "log" : "linear", ...(span ? { range: span, autorange: false } : { autorange: true }), fixedrange: true, nticks: 5 },
       shapes: span ? band(chart, span) : [],
     };
