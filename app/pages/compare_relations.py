@@ -17,7 +17,7 @@ from studio.comparison import relations
 from studio.comparison.relations import Axis
 from studio.models import Run
 
-SCALES = {"": "by their spread", "even": "even", "log": "log"}
+SCALES = {"": "automatic", "even": "linear", "log": "log"}
 LOG = {"even": False, "log": True}
 
 

@@ -133,6 +133,7 @@ def test_everybody_can_use_it(compared: Page, shot: Callable[..., None], theme: 
 
 
 def test_the_report_can_be_taken_along_and_read_alone(compared: Page, shot: Callable[..., None]) -> None:
+    compared.get_by_role("button", name="Report").click()
     with compared.expect_download() as found:
         compared.get_by_role("link", name="Report as HTML").click()
     assert found.value.suggested_filename == "comparison-runs-1-2-3-4.html"
