@@ -266,11 +266,10 @@ def _shown(session: Session, runs: Sequence[Run], wanted: Wanted) -> dict[int, W
     Who is writing reads what is not there yet for anybody else, and that is not kept."""
     is_whole = wanted.low is None and wanted.high is None and db.only_reads(session)
     asked = [run for run in runs if wanted.since[run.id] < 0] if is_whole else []
-    names = {
-        run_id: (sign, wanted.keys, wanted.points)
-        for run_id, sign in (recent.signs(session, asked).items() if asked else ())
-    }
-    found = {run_id: whole for run_id, name in names.items() if (whole := recent.find(name))}
+    signs = recent.signs(session, asked) if asked else {}
+    names = {run_id: (run_id, wanted.keys, wanted.points) for run_id in signs}
+    answers = {run_id: recent.find(name, signs[run_id]) for run_id, name in names.items()}
+    found = {run_id: whole for run_id, whole in answers.items() if whole}
     since = {run_id: seq for run_id, seq in wanted.since.items() if run_id not in found}
     if since:
         lines, last, rough = _lines(session, replace(wanted, since=since))
@@ -278,7 +277,7 @@ def _shown(session: Session, runs: Sequence[Run], wanted: Wanted) -> dict[int, W
             shown = {key: _thinned(line, wanted.points, run_id in rough) for key, line in of.items()}
             found[run_id] = Whole(last[run_id], shown)
             if run_id in names:
-                recent.keep(names[run_id], found[run_id])
+                recent.keep(names[run_id], signs[run_id], found[run_id])
     return found
 
 

@@ -1,8 +1,9 @@
 """Lines as charts were last shown them, kept in memory: charts that are opened again, or by several people,
 are not read and thinned anew.
 
-An entry is named by all that decides what it holds (`signs`): a run that goes on, begins again or is thinned
-is simply not found under its old name. What was not asked for longest is forgotten first.
+Beside an answer stands the sign of what the run had logged (`signs`): once it goes on, begins again or is
+thinned, the answer is no longer found, and the next one takes its place. What was not asked for longest is
+forgotten first.
 """
 
 import threading
@@ -57,23 +58,32 @@ def signs(session: Session, runs: Sequence[Run]) -> dict[int, Hashable]:
     }
 
 
-_kept: OrderedDict[Hashable, Whole] = OrderedDict()
+_kept: OrderedDict[Hashable, tuple[Hashable, Whole]] = OrderedDict()  # what was asked → sign, answer
 _lock = threading.Lock()
 _held = 0
 
 
-def find(name: Hashable) -> Whole | None:
+def find(asked: Hashable, sign: Hashable) -> Whole | None:
+    """What was answered to the same, if the run has not changed since."""
     with _lock:
-        if name in _kept:
-            _kept.move_to_end(name)
-        return _kept.get(name)
+        before, whole = _kept.get(asked, (None, None))
+        if before != sign:
+            return None
+        _kept.move_to_end(asked)
+        return whole
 
 
-def keep(name: Hashable, whole: Whole) -> None:
+def keep(asked: Hashable, sign: Hashable, whole: Whole) -> None:
     global _held
     with _lock:
-        if name not in _kept and whole.size <= MOST:
-            _kept[name] = whole
-            _held += whole.size
+        _forget(asked)
+        _kept[asked] = sign, whole
+        _held += whole.size
         while _held > MOST:
-            _held -= _kept.popitem(last=False)[1].size
+            _forget(next(iter(_kept)))
+
+
+def _forget(asked: Hashable) -> None:
+    global _held
+    if asked in _kept:
+        _held -= _kept.pop(asked)[1].size

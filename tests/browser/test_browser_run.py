@@ -148,9 +148,9 @@ def test_the_tabs_of_a_run_show_answers_settings_and_log(
 ) -> None:
     visit(page, f"/run?id={trained}")
     page.get_by_role("link", name="Samples").click()
-    first = page.get_by_role("article").first
-    expect(first.get_by_role("heading", name="Before training")).to_be_visible()
-    expect(first.get_by_role("heading", name="Step 60")).to_be_visible()
+    answers = page.get_by_role("table", name=re.compile("answered to each sample prompt"))
+    expect(answers.get_by_role("columnheader", name="Before training")).to_be_visible()
+    expect(answers.get_by_role("columnheader", name="Step 60")).to_be_visible()
     shot(page, "run-samples-before-and-after")
     page.get_by_role("link", name="Settings").last.click()
     expect(page.get_by_role("row", name=re.compile("max_steps"))).to_contain_text("60")

@@ -372,7 +372,10 @@ def test_what_was_not_asked_for_longest_is_forgotten_first(monkeypatch: pytest.M
     line = Line(np.arange(100), np.zeros(100), np.zeros(100))
     monkeypatch.setattr(recent, "MOST", 5 * 2400)
     for name in range(5):
-        recent.keep(f"test {name}", Whole(0, {"loss": Shown(line, False)}))
-    recent.find("test 0")
-    recent.keep("test 5", Whole(0, {"loss": Shown(line, False)}))
-    assert [recent.find(f"test {name}") is None for name in range(6)] == [False, True, *[False] * 4]
+        recent.keep(f"test {name}", "sign", Whole(0, {"loss": Shown(line, False)}))
+    recent.find("test 0", "sign")
+    recent.keep("test 2", "another sign", Whole(1, {"loss": Shown(line, False)}))
+    recent.keep("test 5", "sign", Whole(0, {"loss": Shown(line, False)}))
+    kept = [recent.find(f"test {name}", "sign") is not None for name in range(6)]
+    assert kept == [True, False, False, True, True, True]
+    assert recent.find("test 2", "another sign") == Whole(1, {"loss": Shown(line, False)})
