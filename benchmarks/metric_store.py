@@ -117,7 +117,7 @@ def serve(port: int) -> Any:
 def ask(port: int, known: list[int], beside: str = "") -> list[list[Any]]:
     runs = "&".join(f"run={run}" for run in known)
     found = metric_peers.fetch(
-        f"http://127.0.0.1:{port}/api/metrics?{runs}&key=loss&key={beside}&points=2000"
+        f"http://127.0.0.1:{port}/api/metrics?{runs}&key=loss&key={beside}&points=1200"
     )
     return [found["series"][str(run)]["loss"]["values"] for run in known]
 

@@ -12,6 +12,9 @@ from tests.browser.looking import await_plot, complete, traces, visit
 from tests.running import RunningStudio
 
 ASKED = re.compile(r"/(live|parts|api/metrics)\b")
+COUNT_FRAMES = """window.frames_asked = 0;
+const frame = window.requestAnimationFrame;
+window.requestAnimationFrame = (paint) => (frames_asked += 1, frame(paint));"""
 HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -146,3 +149,14 @@ def test_charts_are_drawn_though_their_script_was_not_to_be_had_at_first(
     visit(page, f"/run?id={trained}")
     await_plot(page, "plot.data.length")
     assert len(refused) > 1
+
+
+def test_a_page_at_rest_asks_for_no_frames(page: Page, trained: int) -> None:
+    """Gradio's loading tracker would ask for 60 a second."""
+    page.add_init_script(COUNT_FRAMES)
+    visit(page, f"/run?id={trained}")
+    await_plot(page, "plot.data.length")
+    page.wait_for_timeout(1000)
+    before = page.evaluate("frames_asked")
+    page.wait_for_timeout(2000)
+    assert page.evaluate("frames_asked") - before < 20
