@@ -7,19 +7,20 @@ A helper, no page; every fragment of that page reads the address through this fi
 which says the rest as long as the address names no runs itself. `find` looks for more runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 from starlette.datastructures import QueryParams
 
 from app.pages import run_words
-from app.parts import Query, whole
-from studio import comparison, runs
+from app.parts import Paced, Query, whole
+from studio import comparison, db, runs
 from studio.comparison import Group, keeping
 from studio.errors import NotFound
 from studio.models import Comparison, Run
@@ -106,6 +107,17 @@ def read(session: Session, query: Query) -> Asked:
         beyond=beyond,
         saved=saved,
     )
+
+
+def calm(query: Query, show: Callable[[Session, Asked, Query], Markup]) -> Paced:
+    """A part of the page that is about two runs or more, and is looked at again now and then while one goes
+    on. `show` is given the address with what a saved comparison says."""
+    with db.reading() as session:
+        asked = read(session, query)
+        if len(asked.shown) < 2:
+            return Paced(Markup(""), CALM)
+        body = show(session, asked, asked.whole(query))
+    return Paced(body, CALM if asked.is_active else 0)
 
 
 def chosen_of(session: Session, query: Query) -> list[Run]:

@@ -10,9 +10,9 @@ from typing import Any
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from app.pages.compare_choice import CALM, Asked, read
+from app.pages.compare_choice import Asked, calm
 from app.parts import Paced, Query, fragment, live, render
-from studio import db, metrics
+from studio import metrics
 from studio.comparison import relations
 from studio.comparison.relations import Axis
 from studio.models import Run
@@ -23,12 +23,7 @@ LOG = {"even": False, "log": True}
 
 @fragment("compare-relations")
 def compare_relations(query: Query) -> Paced:
-    with db.reading() as session:
-        asked = read(session, query)
-        if len(asked.shown) < 2:
-            return Paced(Markup(""), CALM)
-        body = show(session, asked, asked.whole(query))
-    return Paced(body, CALM if asked.is_active else 0)
+    return calm(query, show)
 
 
 def show(session: Session, asked: Asked, query: Query) -> Markup:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from app.pages.compare_choice import CALM, Asked, read
+from app.pages.compare_choice import Asked, calm
 from app.pages.run_samples import Words, marked
 from app.parts import Paced, Query, fragment, live, render
-from studio import db
 from studio.comparison import answers
 from studio.models import Sample
 
@@ -32,12 +31,7 @@ class Cell:
 
 @fragment("compare-samples")
 def compare_samples(query: Query) -> Paced:
-    with db.reading() as session:
-        asked = read(session, query)
-        if len(asked.shown) < 2:
-            return Paced(Markup(""), CALM)
-        body = show(session, asked, asked.whole(query))
-    return Paced(body, CALM if asked.is_active else 0)
+    return calm(query, show)
 
 
 def show(session: Session, asked: Asked, query: Query) -> Markup:
