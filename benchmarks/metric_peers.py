@@ -73,7 +73,7 @@ def measure(serve: Callable[[int], Any], ask: Callable[[int], list[list[Any]]], 
     middle = TIMES // 2
     return {
         "ms": sorted(clock)[middle],
-        "cpu_ms": sorted(spent)[middle],
+        "cpu_ms": sum(spent) / TIMES,  # their mean: the clock of a process counts in hundredths of a second
         "points": max(map(len, lines)),
         "spikes": min(kept),
     }

@@ -5,17 +5,18 @@ shows, and what logging a step of 20 metrics costs the training loop.
 
 Each peer is installed into an environment of its own in the user's cache folder; one that cannot be is named
 as such. Every server runs as its project starts it and is asked over HTTP as its own page asks, with the same
-numbers in it. By the clock, the median of five; beside it the server's processor time, which a busy machine
-changes less. Ours is asked for what nobody has looked at yet, and again (tunesmith-again), when it answers
-from memory as TensorBoard always does. TensorBoard is asked twice: as it comes, with 1,000 points a run drawn
-at random, and told to keep all (tensorboard-whole). MLflow is left out beyond 200,000 points a run: its
-answer takes as much longer as there are more.
+numbers in it. By the clock, the median of five; beside it the server's processor time, their mean, which a
+busy machine changes less. Ours is asked for what nobody has looked at yet, and again (tunesmith-again), when
+it answers from memory as TensorBoard always does. TensorBoard is asked twice: as it comes, with 1,000 points
+a run drawn at random, and told to keep all (tensorboard-whole). MLflow is left out beyond 200,000 points a
+run: its answer takes as much longer as there are more.
 Goals: 50 ms (8 × 100,000), ten times faster than each peer, 40 of 40 spikes, 20 µs a step.
 """
 
 import argparse
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -62,7 +63,8 @@ def main() -> None:
                 continue
             say(f"{name} {found['version']}", found)
             for words, own in (("ours", mine), ("ours again", again)):
-                ratios = [f"{what} {found[key] / own[key]:,.1f}×" for what, key in RATIOS.items()]
+                than = {key: own[key] or math.nan for key in RATIOS.values()}
+                ratios = [f"{what} {found[key] / than[key]:,.1f}×" for what, key in RATIOS.items()]
                 print(f"{'':25} against {words}: {', '.join(ratios)}")
     print(f"load at the end {os.getloadavg()[0]:.1f}")
 
