@@ -16,7 +16,7 @@
 
   function chart(board, info) {
     const id = `chart-${[...board.asked].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, 7)}-${info.key}`;
-    const made = { info, dirty: true, since: performance.now(), cost: Infinity, seen: false, log: Boolean(info.log), detail: null, view: [], members: [] };
+    const made = { info, dirty: true, since: performance.now(), cost: Infinity, news: 0, seen: false, log: Boolean(info.log), detail: null, view: [], members: [] };
     const tool = (label, inside, onclick, more = {}) => make("button", { type: "button", "aria-label": `${label}: ${info.title}`, title: label, onclick, ...more }, inside);
     made.now = make("div", { class: "chart-now" });
     made.plot = make("div", { class: "chart-plot", role: "slider", tabindex: 0, "aria-valuenow": 0, "aria-valuemin": 0, "aria-valuemax": 0 });

@@ -73,24 +73,25 @@
     ];
   }
 
-  function layout(board, chart, drawn) {
+  // `left`: the margin beside the chart where it is known; else Plotly finds it, which lays the page out.
+  function layout(board, chart, drawn, left) {
     const span = chart.info.healthy && ends(drawn.flatMap(({ y }) => y), chart.info.healthy, chart.log);
     const { by } = axes.unit(board);
-    const axis = { gridcolor: look("--grid"), zeroline: false, linecolor: look("--line"), automargin: true, exponentformat: "e" };
+    const axis = { gridcolor: look("--grid"), zeroline: false, linecolor: look("--line"), exponentformat: "e" };
     const shown = board.range?.map((end) => end / by);
     const filled = drawn.filter(({ x }) => x.length);
     const extent = shown ?? [Math.min(...filled.map(({ x }) => x[0])), Math.max(...filled.map(({ x }) => x.at(-1)))];
     return {
       uirevision: "the person's",
-      margin: { l: 44, r: 10, t: 8, b: board.axis === "step" ? 26 : 40 },
+      margin: { l: left ?? 44, r: 10, t: 8, b: board.axis === "step" ? 26 : 40 },
       paper_bgcolor: "transparent",
       plot_bgcolor: "transparent",
       showlegend: false,
       font: { family: look("--sans"), size: 12, color: look("--ink-2") },
       hovermode: false, // chart.js points at values itself, in all charts at once
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-      xaxis: { ...axis, automargin: false, tickangle: 0, ...(shown ? { range: shown, autorange: false } : { autorange: true }), ...axes.ticks(board, extent) },
-      yaxis: { ...axis, type: chart.log ? "log" : "linear", ...(span ? { range: span, autorange: false } : { autorange: true }), fixedrange: true, nticks: 5 },
+      xaxis: { ...axis, tickangle: 0, ...(shown ? { range: shown, autorange: false } : { autorange: true }), ...axes.ticks(board, extent) },
+      yaxis: { ...axis, automargin: left === undefined, type: chart.log ? "log" : "linear", ...(span ? { range: span, autorange: false } : { autorange: true }), fixedrange: true, nticks: 5 },
       shapes: span ? band(chart, span) : [],
     };
   }

@@ -7,6 +7,7 @@
 (() => {
   "use strict";
   const POINTS = 1200; // asked of the server, a series; a part that is looked at closer comes in more (chart_detail.js)
+  const REMEASURED = 8; // draws of what is new, until the room for the numbers beside a chart is measured again
   const SHARE = 0.125; // of the time, for drawing what is new; above it charts take turns
   const LATER = 3000; // ms until the newest values stand above charts out of sight
   const CREDIT = 250; // ms of drawing that may be done at once
@@ -190,19 +191,19 @@
 
     async function drawNews(chart) {
       const began = performance.now();
-      await draw(chart);
+      await draw(chart, chart.news++ % REMEASURED ? chart.plot._fullLayout?._size.l : undefined);
       chart.cost = Math.min(performance.now() - began, 1.05 * chart.cost); // not what other programs made it take
       credit -= chart.cost;
       paint();
     }
 
-    async function draw(chart) {
+    async function draw(chart, left) {
       const Plotly = await plotly();
       if (!chart.plot.isConnected || dragging) return;
       chart.dirty = false;
       const first = !chart.plot.data;
       const drawn = lines.lines(shared, chart);
-      await Plotly.react(chart.plot, drawn, lines.layout(shared, chart, drawn), CONFIG);
+      await Plotly.react(chart.plot, drawn, lines.layout(shared, chart, drawn, left), CONFIG);
       decorate(chart);
       if (!first) return;
       chart.plot.on("plotly_relayout", (change) => {
