@@ -90,7 +90,7 @@ def test_new_points_are_looked_at(database: Path) -> None:
 def test_runs_table_and_compare_mark_the_run(database: Path) -> None:
     with db.transaction() as session:
         ill, well = made(session), made(session, [2.0 - at / 20 for at in range(20)], number=2)
-    for name, query in (("runs", ""), ("compare", f"runs={ill.id},{well.id}")):
+    for name, query in (("runs", ""), ("compare-figures", f"runs={ill.id},{well.id}")):
         text = read(name, query)
         assert text.count("Found by the doctor") == 1
         assert "Diverged" in text
