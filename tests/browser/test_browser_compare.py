@@ -42,6 +42,7 @@ def test_runs_are_chosen_grouped_saved_found_again_and_the_comparison_deleted(
     page.get_by_label("Group by").select_option("tag")
     expect(page.locator("#compare-headline-grouped tr.group")).to_have_count(2)
     expect(page.locator("#compare-charts")).to_have_attribute("data-groups", re.compile("tag even"))
+    expect(page.locator(".legend").get_by_role("button", name=re.compile("tag even"))).to_contain_text("mean")
     shot(page, "compare-grouped")
     page.set_viewport_size({"width": 390, "height": 844})
     assert fits(page)
